@@ -14,6 +14,7 @@ import { hasCode, OperationError } from '../../base/errors.ts';
 import { inputTypes, type UserFunction } from '../../models/relational/function-definition.ts';
 import { tableKey } from '../../models/relational/keys.ts';
 import type { FrozenReads, Transaction } from '../../storage/store.ts';
+import { namesObjects } from './binder/bind-create-table.ts';
 import { withRowKeys } from './binder/bind-cursor.ts';
 import { bindQuery, queryContext } from './binder/bind-query.ts';
 import { bindStatement } from './binder/bind-statement.ts';
@@ -636,10 +637,14 @@ export class StatementRunner {
     };
   }
 
-  /** For expressions that a definition is to keep, with what they call; see binder/stored-calls.ts. */
-  async bindingOfDefinitions(): Promise<BindContext> {
+  /**
+   * For expressions that a definition is to keep, with what they call; see binder/stored-calls.ts.
+   * @param definition What says them: if it names objects of the catalog, these are known.
+   */
+  async bindingOfDefinitions(definition?: object): Promise<BindContext> {
+    if (definition !== undefined && namesObjects(definition)) await this.#block.loadObjects();
     const functions = await this.names.findFunctions();
-    const context = this.bindContext([], false);
+    const context = { ...this.bindContext([], false), objects: new Map() };
     return functions === undefined ? context : { ...context, functions: { ...functions, calls: new Map() } };
   }
 
@@ -704,7 +709,7 @@ export class StatementRunner {
   #definitionContext(node: Node): Awaitable<QueryContext> {
     return whenReady(this.names.findTables(node), (findTable) =>
       whenReady(this.names.findFunctions(), (functions) => {
-        const context = queryContext(this.bindContext([], false), findTable);
+        const context = { ...queryContext(this.bindContext([], false), findTable), objects: new Map() };
         return functions === undefined ? context : { ...context, functions: { ...functions, calls: new Map() } };
       }),
     );

@@ -1,6 +1,6 @@
 /** Binds CREATE TABLE: columns, types, defaults and the primary key. Other constraints are handed on; see table-editor.ts. */
 
-import type { ColumnDef, Constraint, CreateStmt, IndexStmt, Node } from '@pgsql/types';
+import type { ColumnDef, Constraint, CreateStmt, IndexStmt, Node, TypeCast } from '@pgsql/types';
 import { isKeyType } from '../../../models/relational/keys.ts';
 import {
   COLUMNS_MAX,
@@ -16,6 +16,7 @@ import { columnNames, primaryKeyName } from '../object-names.ts';
 import type { AccessMethod } from '../operator-classes.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { storageParameters } from '../storage-parameters.ts';
+import { isObjectType } from '../types/object-names.ts';
 import { isInteger, type SqlType, titleOf } from '../types/types.ts';
 import { bindLike, type Likes } from './bind-like.ts';
 import { type BoundExpression, leftmost } from './bound.ts';
@@ -23,10 +24,12 @@ import { checkCollation } from './collations.ts';
 import { DEFAULT_EXPRESSION, ExpressionBinder } from './expression-binder.ts';
 import { kindOf, namedType, relationName, requireStorable, stringsOf } from './names.ts';
 import type { BindContext } from './query-context.ts';
+import { asksForCatalog } from './referenced-tables.ts';
 import { tableScope } from './scope.ts';
 import { withCalls } from './stored-calls.ts';
 import { readsVersion } from './system-columns.ts';
 import { isImmutable } from './volatility.ts';
+import { walkTree } from './walk-tree.ts';
 
 /** Computes an expression that depends on nothing. */
 export type EvaluateConstant = (expression: BoundExpression) => ColumnValue;
@@ -357,13 +360,20 @@ export function bindDefault(
   const expression = { tree, zone: context.time.zone.name };
   if ('A_Const' in node && isImmutable(coerced)) {
     const value = at(bound.location, () => evaluate(coerced));
-    return { kind: 'constant', value, written: expression };
+    return { kind: 'constant', value, written: isObjectType(coerced.type) ? numbered(value, expression) : expression };
   }
   return { kind: 'expression', expression };
 }
 
+/** The text of an object's name, as a definition keeps it: by the object's number. */
+function numbered(value: ColumnValue, { zone }: SqlExpression): SqlExpression {
+  return { tree: { A_Const: { sval: { sval: String(value) } } }, zone };
+}
+
 /** The name in `nextval('name')` and `nextval('name'::regclass)`: the sequence is meant, whatever it is called later. */
-function sequenceIn(node: Node): { readonly name: string; readonly location: number | undefined } | undefined {
+function sequenceIn(
+  node: Node,
+): { readonly name: string; readonly location: number | undefined; readonly cast: TypeCast | undefined } | undefined {
   if (!('FuncCall' in node)) return undefined;
   const { funcname, args = [] } = node.FuncCall;
   const names = stringsOf(funcname);
@@ -375,7 +385,20 @@ function sequenceIn(node: Node): { readonly name: string; readonly location: num
   if (cast !== undefined && stringsOf(cast.typeName?.names).at(-1) !== 'regclass') return undefined;
   const literal = cast === undefined ? arg : cast.arg;
   if (literal === undefined || !('A_Const' in literal) || literal.A_Const.sval === undefined) return undefined;
-  return { name: literal.A_Const.sval.sval ?? '', location: literal.A_Const.location };
+  return { name: literal.A_Const.sval.sval ?? '', location: literal.A_Const.location, cast };
+}
+
+/** Whether what defines a table names objects of the catalog other than sequences that give defaults. */
+export function namesObjects(definition: object): boolean {
+  const known = new Set<object>();
+  walkTree(definition, (node) => {
+    const sequence = 'FuncCall' in node ? sequenceIn(node as Node) : undefined;
+    if (sequence?.cast !== undefined) {
+      for (const name of sequence.cast.typeName?.names ?? []) if ('String' in name) known.add(name.String);
+    }
+    return true;
+  });
+  return asksForCatalog(definition, (named) => known.has(named));
 }
 
 function defaultMismatch(name: string, type: ColumnType, expression: BoundExpression): SqlError {

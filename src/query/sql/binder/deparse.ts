@@ -7,6 +7,7 @@ import type { Table } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
 import { formatText } from '../types/text-form.ts';
 import { UTC } from '../types/time-zone.ts';
+import type { ObjectNames } from '../types/timestamptz.ts';
 import { arrayOf, elementOf, isRowType, type SqlType, titleOf, titleWithModifier, typeInfo } from '../types/types.ts';
 import type { BoundExpression, BoundRows } from './bound.ts';
 
@@ -22,6 +23,8 @@ export interface DeparseStyle {
   readonly pretty?: boolean | undefined;
   /** Types as they are named from where the text is read; by their bare names otherwise. */
   readonly titles?: ((type: SqlType) => string) | undefined;
+  /** What objects of the catalog are called, for constants that are their numbers. */
+  readonly objects?: ObjectNames | undefined;
   /** Lists of constants as the one array that a plan has made of them. */
   readonly folded?: boolean | undefined;
   /** What a subquery is called. */
@@ -37,7 +40,7 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
   if (expression.spelled !== undefined) return expression.spelled;
   switch (expression.kind) {
     case 'constant':
-      return deparseConstant(expression, titles);
+      return deparseConstant(expression, titles, style.objects);
     case 'slot':
       return `$${expression.slot}`;
     case 'subquery':
@@ -285,10 +288,11 @@ export function isPlainCall(name: string): boolean {
 function deparseConstant(
   { type, value }: Extract<BoundExpression, { kind: 'constant' }>,
   titles: (type: SqlType) => string,
+  objects?: DeparseStyle['objects'],
 ): string {
   if (value === null) return type === 'unknown' ? 'NULL' : `NULL::${titleOfCast(type, -1, titles)}`;
   if (type === 'bool') return value === true ? 'true' : 'false';
-  const text = type === 'unknown' ? String(value) : formatText(type, value, { zone: UTC });
+  const text = type === 'unknown' ? String(value) : formatText(type, value, { zone: UTC, names: objects });
   if (type === 'int4' && !text.startsWith('-')) return text;
   if (type === 'numeric' && /^\d*\.\d+$/.test(text)) return text;
   return `${quoteText(text)}::${titleOfCast(type, -1, titles)}`;

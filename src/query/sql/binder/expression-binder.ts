@@ -12,6 +12,7 @@ import type { SqlRecord } from '../../../models/relational/values.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
 import type { PackedAggregate } from '../functions/packed-aggregates.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
+import { isObjectType } from '../types/object-names.ts';
 import {
   baseOf,
   type CastContext,
@@ -326,7 +327,8 @@ export class ExpressionBinder {
     return bindRow(typed, location, this.operands);
   }
 
-  #cast({ arg, typeName, location }: TypeCast): BoundExpression {
+  #cast(node: TypeCast): BoundExpression {
+    const { arg, typeName, location } = node;
     const target = namedType(typeName);
     const base = baseOf(target.type);
     const bound =
@@ -338,6 +340,9 @@ export class ExpressionBinder {
     checkWidth(bound, target.type, location);
     const moved = 'RowExpr' in arg! && location !== undefined && location >= 0 ? { ...bound, location } : bound;
     const cast = this.tryCoerce(moved, target.type, target.modifier, 'explicit');
+    if (bound.type === 'unknown' && cast?.kind === 'constant' && isObjectType(cast.type)) {
+      this.context.objects?.set(node, cast.value as number);
+    }
     // A cast that changes nothing still takes the modifier away: of numeric(5,2) to numeric, for example.
     if (cast !== undefined && target.modifier === -1 && cast.modifier !== -1) {
       return { kind: 'cast', type: cast.type, modifier: -1, location: cast.location, arg: cast, cast: undefined };

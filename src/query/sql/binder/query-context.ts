@@ -47,6 +47,8 @@ export interface BindContext {
   readonly queries?: Queries;
   /** Those that users defined. Missing where there are none. */
   readonly functions?: FunctionLookup;
+  /** Where a definition is made: casts in it that name an object of the catalog by a text, and the numbers of these. */
+  readonly objects?: Map<object, number>;
   /** Of a statement in a function: its parameters as names find them that are of no column. */
   readonly named?: { readonly function: string; readonly parameters: readonly FunctionParameter[] };
 }

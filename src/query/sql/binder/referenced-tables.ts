@@ -45,7 +45,7 @@ export function namesOf(node: Node): NamesOfStatement {
 
 /** Every built-in type with a keyword is written with `pg_catalog` in front, which needs nothing to be loaded. */
 const CATALOG_WORD =
-  /^(pg_(?!catalog$)|reg[a-z]+$|information_schema$|format_type$|(obj|col|shobj)_description$|to_reg|current_schemas$|has_[a-z]+_privilege$)/;
+  /^(pg_(?!catalog$)|reg(?:class|collation|config|dictionary|namespace|oper|operator|proc|procedure|role|type)$|information_schema$|format_type$|(obj|col|shobj)_description$|to_reg|current_schemas$|has_[a-z]+_privilege$)/;
 
 /** Whether a name is one of the system catalog, or of a function that reads it. */
 export function isCatalogWord(value: unknown): boolean {
@@ -57,13 +57,13 @@ function isCatalogName(node: object): boolean {
   return isCatalogWord(sval) || isCatalogWord(relname) || isCatalogWord(schemaname);
 }
 
-/** Whether a tree speaks of the system catalog, by the names in it. */
-export function asksForCatalog(node: object): boolean {
+/** Whether a tree speaks of the system catalog, by the names in it. @param isKnown Whether such a name needs nothing of it. */
+export function asksForCatalog(node: object, isKnown: (named: object) => boolean = () => false): boolean {
   let asks = false;
   walkTree(
     node,
     (next) => {
-      asks = isCatalogName(next);
+      asks = isCatalogName(next) && !isKnown(next);
       return !asks;
     },
     CONSTANTS,

@@ -1,30 +1,36 @@
 /**
- * Calls of functions that users defined in what definitions keep: defaults, checks, generated columns, indexes, queries of
- * views. A definition holds the id of the function that each call was found to mean when it was made, so that neither another
+ * Calls of functions that users defined, and objects of the catalog, in what definitions keep: defaults, checks, generated
+ * columns, indexes, queries of views. A definition holds the id of the function that each call was found to mean when it was made, so that neither another
  * name nor another search path changes what it says, and so that a function is kept as long as something calls it.
  */
 
-import type { UserFunction } from '../../../models/relational/function-definition.ts';
 import type { SqlExpression, Table, TableId } from '../../../models/relational/table.ts';
 import type { BindContext } from './query-context.ts';
 import { walkTree } from './walk-tree.ts';
 
-/** The tree as a definition keeps it, once `context` has bound it: calls hold the ids of their functions. */
-export function withCalls<T>(tree: T, { functions }: Pick<BindContext, 'functions'>): T {
-  const calls = functions?.calls;
-  return calls === undefined || calls.size === 0 ? tree : settled(tree, calls);
+type Meanings = Pick<BindContext, 'functions' | 'objects'>;
+
+/**
+ * The tree as a definition keeps it, once `context` has bound it: calls hold the ids of their functions, and casts that name an
+ * object of the catalog (`'t'::regclass`) its number.
+ */
+export function withCalls<T>(tree: T, context: Meanings): T {
+  const { functions, objects } = context;
+  return (functions?.calls?.size ?? 0) + (objects?.size ?? 0) === 0 ? tree : settled(tree, context);
 }
 
-function settled<T>(tree: T, calls: ReadonlyMap<object, UserFunction>): T {
+function settled<T>(tree: T, context: Meanings): T {
   if (typeof tree !== 'object' || tree === null) return tree;
   if (Array.isArray(tree)) {
-    const parts = tree.map((each: unknown) => settled(each, calls));
+    const parts = tree.map((each: unknown) => settled(each, context));
     return parts.some((each, i) => each !== tree[i]) ? (parts as T) : tree;
   }
-  const called = calls.get(tree);
+  const called = context.functions?.calls?.get(tree);
+  const named = context.objects?.get(tree);
+  if (named !== undefined) return { ...tree, arg: { A_Const: { sval: { sval: String(named) } } } };
   const changed: Record<string, unknown> = called === undefined ? {} : { userFunction: called.id };
   for (const [name, value] of Object.entries(tree)) {
-    const part = settled(value as unknown, calls);
+    const part = settled(value as unknown, context);
     if (part !== value) changed[name] = part;
   }
   return Object.keys(changed).length === 0 ? tree : { ...tree, ...changed };

@@ -372,7 +372,7 @@ export class CatalogObjects implements CatalogAccess {
 
   /** How expressions are printed for whoever sees the catalog from this path. */
   style(style: DeparseStyle = {}): DeparseStyle {
-    return { ...style, titles: (type) => this.typeTitle(type) };
+    return { ...style, titles: (type) => this.typeTitle(type), objects: this };
   }
 
   #text(expression: BoundExpression, table: Table | undefined): string {

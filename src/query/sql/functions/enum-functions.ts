@@ -15,7 +15,7 @@ function labelsOf(type: SqlType, { names }: RunContext): readonly Seen[] {
   const base = baseOf(type);
   const { labels } = typeInfo(base);
   if (labels === undefined) throw new SqlError('feature_not_supported', 'could not determine actual enum type');
-  return names?.labelsOf(base) ?? labels.map((name) => ({ name, isNew: false }));
+  return names?.labelsOf?.(base) ?? labels.map((name) => ({ name, isNew: false }));
 }
 
 function usable(type: SqlType, label: Seen): string {

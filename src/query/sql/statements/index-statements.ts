@@ -66,7 +66,7 @@ export class IndexStatements {
         return;
       }
     }
-    const editor = new TableEditor(table, false, await this.#schema.editorOptions(transaction, sink));
+    const editor = new TableEditor(table, false, await this.#schema.editorOptions(transaction, sink, statement));
     const id = await editor.addIndex(statement, { invalid: concurrent });
     editor.store();
     if (concurrent) {

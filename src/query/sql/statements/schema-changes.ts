@@ -109,7 +109,7 @@ export class SchemaChanges {
   async createTable(statement: Statement<'CreateStmt'>, sink: Sink): Promise<void> {
     this.#block.refuseReadOnly('CREATE TABLE');
     const transaction = await this.begin();
-    const context = await this.#runner.bindingOfDefinitions();
+    const context = await this.#runner.bindingOfDefinitions(statement);
     const { relation } = statement;
     const likes = await this.#likes(transaction, statement);
     const schema = await this.lookup.creationOf(transaction, relationName(relation!), relation!.relpersistence);
@@ -285,7 +285,7 @@ export class SchemaChanges {
       throw new SqlError('wrong_object_type', `"${name.name}" is not a view`);
     }
     if (table.view !== undefined) refuseForViews(table, statement.cmds ?? []);
-    const options = await this.editorOptions(transaction, sink);
+    const options = await this.editorOptions(transaction, sink, statement);
     const editor = new TableEditor(table, false, options);
     const columns = new ColumnEditor(editor, options);
     const ordered = commands.map((command) => ({ command, pass: passOf(command) })).sort((a, b) => a.pass - b.pass);
@@ -550,11 +550,15 @@ export class SchemaChanges {
     return (expression) => compileExpression(expression)([], evaluation);
   }
 
-  /** What editors of definitions ask for. */
-  async editorOptions(transaction: Transaction, sink: Pick<Sink, 'notice'>): Promise<ColumnEditorOptions> {
+  /** What editors of definitions ask for. @param definition What they are to work on, if it may have expressions. */
+  async editorOptions(
+    transaction: Transaction,
+    sink: Pick<Sink, 'notice'>,
+    definition?: object,
+  ): Promise<ColumnEditorOptions> {
     const { keyspace, store, catalog } = this.#engine;
     const nextId = await openIds(transaction, keyspace);
-    const bindContext = await this.#runner.bindingOfDefinitions();
+    const bindContext = await this.#runner.bindingOfDefinitions(definition);
     return {
       store,
       keyspace,

@@ -204,7 +204,12 @@ export class TypeStatements {
         }
         case 'CONSTR_DEFAULT':
           if (domain.default !== undefined) throw new SqlError('syntax_error', 'multiple default expressions');
-          domain = withDefault(domain, constraint.raw_expr, this.#zone, await this.#runner.bindingOfDefinitions());
+          domain = withDefault(
+            domain,
+            constraint.raw_expr,
+            this.#zone,
+            await this.#runner.bindingOfDefinitions(constraint.raw_expr),
+          );
           break;
         case 'CONSTR_CHECK':
           domain = { ...domain, checks: [...domain.checks, await this.#check(domain, constraint, nextId())] };
@@ -331,7 +336,7 @@ export class TypeStatements {
     let domain: DomainType = found;
     switch (subtype) {
       case 'T':
-        domain = withDefault(found, def, this.#zone, await this.#runner.bindingOfDefinitions());
+        domain = withDefault(found, def, this.#zone, await this.#runner.bindingOfDefinitions(def));
         break;
       case 'N':
         domain = { ...found, notNull: false };
@@ -590,7 +595,7 @@ export class TypeStatements {
       throw new SqlError('duplicate_object', `constraint "${name}" for domain "${domain.name}" already exists`);
     }
     const tree = constraint.raw_expr!;
-    const context = await this.#runner.bindingOfDefinitions();
+    const context = await this.#runner.bindingOfDefinitions(tree);
     withoutPlace(() => compileDomainCheck(tree, domain.base, domain.modifier, context));
     refuseCalls(context);
     const expression: SqlExpression = { tree: tree as unknown as SqlExpression['tree'], zone: this.#zone };

@@ -19,6 +19,11 @@ const MISSING: Readonly<Record<string, readonly [Condition, string]>> = {
   regcollation: ['undefined_object', 'collation'],
 };
 
+/** Whether values of a type are numbers of objects of the catalog. */
+export function isObjectType(type: SqlType): boolean {
+  return type in MISSING;
+}
+
 /** Whether values of a type are, or hold, numbers that the catalog has the names for. */
 export function holdsNames(type: SqlType): boolean {
   if (!type.includes('user:')) return /^_?reg/.test(type);

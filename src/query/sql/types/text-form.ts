@@ -152,7 +152,7 @@ function parseOther(type: SqlType, text: string, context: TimeContext): SqlValue
   if (info.labels !== undefined) {
     refuseNewLabel(
       type,
-      context.names?.labelsOf(type)?.find(({ name }) => name === text),
+      context.names?.labelsOf?.(type)?.find(({ name }) => name === text),
     );
     if (info.labels.includes(text)) return text;
     throw new SqlError('invalid_text_representation', `invalid input value for enum ${info.title}: "${text}"`);

@@ -48,8 +48,8 @@ export interface ObjectNames {
   nameOf(kind: SqlType, oid: number): string | undefined;
   /** @param parts The name, and the schema before it where it was given. */
   oidOf(kind: SqlType, parts: readonly string[]): number | undefined;
-  /** All labels of an enum to which the transaction has added some, in order; undefined for any other. */
-  labelsOf(type: SqlType): readonly SeenLabel[] | undefined;
+  /** All labels of an enum to which the transaction has added some, in order; undefined for any other, and outside of transactions. */
+  labelsOf?(type: SqlType): readonly SeenLabel[] | undefined;
 }
 
 export interface SeenLabel {
