@@ -63,7 +63,6 @@ import { PrincipalStore } from './protocols/principals.ts';
 import { respListener } from './protocols/resp/listener.ts';
 import { openScratchStore, restoreProvider, Stores } from './providers/registry.ts';
 import type { SqlLimits } from './query/sql/limits.ts';
-import type { SqlParser } from './query/sql/parser/parser.ts';
 import { SqlEngine } from './query/sql/sql-engine.ts';
 import { TemporaryFiles } from './query/sql/workspace/temporary-files.ts';
 import { Keyspace } from './storage/keyspace.ts';
@@ -389,7 +388,7 @@ async function listenToPostgres(foundation: Foundation, sql: SqlEngine): Promise
   const rehearsal = new Rehearsal({
     platform,
     log,
-    openStage: () => openStage(foundation, sql.parser, directory),
+    openStage: () => openStage(foundation, sql, directory),
     loopShare: newLoopShare(),
   });
   drains.push(() => rehearsal.stop());
@@ -418,9 +417,12 @@ function pgwireOptions(
   };
 }
 
-/** Where statements are rehearsed: as clients have it, but for the store, which is of the same kind. */
-async function openStage(foundation: Foundation, parser: SqlParser, directory: string): Promise<Stage> {
+/** Where statements are rehearsed: as clients of `sql` have it, but for the store, which is of the same kind. */
+async function openStage(foundation: Foundation, sql: SqlEngine, directory: string): Promise<Stage> {
   const { config, platform } = foundation;
+  const { parser } = sql;
+  // A client's first statement finds them there then, as nearly all do that are rehearsed.
+  await sql.loadDefinitions();
   const store = await openScratchStore(config, 'relational', directory, platform);
   const engine = new SqlEngine({ ...sqlOptions(foundation, store, directory), log: silentLog, parser });
   const { accept } = pgwireListener(

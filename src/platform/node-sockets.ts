@@ -108,7 +108,7 @@ export class NodeSockets implements Sockets {
   connect(options: ConnectOptions, handlers: SocketHandlers): Promise<Socket> {
     const [host, port] = 'path' in options ? [options.path, 0] : [options.host, options.port];
     const address = 'path' in options ? options.path : `${host}:${port}`;
-    const connection = new NodeSocket({ address: host, port });
+    const connection = new NodeSocket({ address: host, port }, 'server');
     return new Promise((resolve, reject) => {
       const raw = new net.Socket({ allowHalfOpen: true, noDelay: true, ...connection.readOptions(this.#readBuffer) });
       const onError = (error: Error) => {
@@ -348,9 +348,12 @@ export class NodeSocket implements Socket {
   #offered: TlsIdentity | undefined;
   #handshaking = false;
   #tls: TlsSession | undefined;
+  readonly #isClient: boolean;
 
-  constructor(peer: Peer | undefined) {
+  /** @param other Who is at the other end: for a client that asks again and again the loop stays awake. */
+  constructor(peer: Peer | undefined, other: 'client' | 'server' = 'client') {
     this.#peer = peer;
+    this.#isClient = other === 'client';
   }
 
   /** Of a handle whose bytes go to `buffer`; to be attached afterwards. */
@@ -590,7 +593,7 @@ export class NodeSocket implements Socket {
       return true;
     }
     if (handle.writeQueueSize === 0) {
-      busyPolling.answered(this);
+      if (this.#isClient) busyPolling.answered(this);
       return true;
     }
     const raw = made ?? this.rawNow()!;
@@ -683,7 +686,7 @@ export class NodeSocket implements Socket {
 
   #deliver(chunk: Bytes): void {
     if (this.#ended) return;
-    busyPolling.asked(this);
+    if (this.#isClient) busyPolling.asked(this);
     try {
       this.#handlers!.onData(chunk);
     } catch (error) {

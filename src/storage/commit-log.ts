@@ -23,6 +23,7 @@ import { type Deferred, deferred } from '../base/awaitable.ts';
 import type { Durability } from '../base/durability.ts';
 import { messageOf, OperationError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { objectList } from '../base/object-list.ts';
 import type { Platform, Timer } from '../platform/platform.ts';
 import { CommitGathering } from './commit-gathering.ts';
 import type { CurrentSegment } from './current-segment.ts';
@@ -87,7 +88,7 @@ export class CommitLog {
   readonly #pending: PendingFrame[] = [];
   #inFlight: PendingFrame | undefined;
   /** Written, not synced. */
-  #unsynced: PendingFrame[] = [];
+  #unsynced = objectList<PendingFrame>();
   #syncWanted = false;
   #running = false;
   readonly #gathering: CommitGathering;

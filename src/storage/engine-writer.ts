@@ -131,10 +131,7 @@ export class EngineWriter {
 
   /** There is something to apply, some time. */
   schedule(): void {
-    if (this.#applyTimer === undefined) this.#scheduleApply();
-  }
-
-  #scheduleApply(): void {
+    if (this.#applyTimer !== undefined) return;
     this.#applyTimer = this.#platform.timers.after(this.#applyDelayMs, () => {
       this.#applyTimer = undefined;
       if (this.#state === 'closed') return;
@@ -142,7 +139,7 @@ export class EngineWriter {
       this.#lastTick = this.#source.version();
       if (this.#applying === undefined) this.#source.sealActive();
       this.maybeApply();
-      if (!this.#source.isActiveEmpty() || this.#oldestUnapplied()?.sealed === true) this.#scheduleApply();
+      if (!this.#source.isActiveEmpty() || this.#oldestUnapplied()?.sealed === true) this.schedule();
     });
   }
 

@@ -105,7 +105,8 @@ export function sealFrame(arena: Buffer, offset: number, frame: FrameHeader): vo
   const bodyEnd = bodyStart + frame.bodyBytes;
   arena.fill(0, offset, bodyStart);
   FRAME_MAGIC.copy(arena, offset);
-  arena.writeBigUInt64LE(frame.logId, offset + 8);
+  // Signed: V8 compiles for bigints of 64 bits with a sign, and one id in two would not be one.
+  arena.writeBigInt64LE(BigInt.asIntN(64, frame.logId), offset + 8);
   writeUint64(arena, frame.sequence, offset + 16);
   writeUint64(arena, frame.firstVersion, offset + 24);
   arena.writeUInt32LE(frame.commits, offset + 32);

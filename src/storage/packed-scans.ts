@@ -4,6 +4,7 @@
  */
 
 import { equalBytes } from '../base/bytes.ts';
+import { objectList } from '../base/object-list.ts';
 import type { KeyRange } from './key-range.ts';
 import type { Merged } from './overlay-packing.ts';
 import type { Version } from './store.ts';
@@ -19,7 +20,7 @@ export interface PackedScan extends Merged {
 }
 
 export class PackedScans {
-  readonly #scans: PackedScan[] = [];
+  readonly #scans = objectList<PackedScan>();
   #next = 0;
   #after: Version = -1;
   #readVersion: Version = -1;

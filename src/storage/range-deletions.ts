@@ -9,6 +9,7 @@
 
 import { assert } from '../base/assert.ts';
 import { type Bytes, compareBytes, compareSlice, EMPTY_BYTES } from '../base/bytes.ts';
+import { objectList } from '../base/object-list.ts';
 import type { KeyRange } from './key-range.ts';
 
 export interface RangeDeletion {
@@ -41,7 +42,7 @@ const NONE: readonly RangeDeletion[] = [];
 
 export class RangeDeletions {
   /** In order of arrival, in which neither sequences nor marks go back. */
-  readonly #all: Chained[] = [];
+  readonly #all = objectList<Chained>();
   /** The order by key, of the first `#placed`. */
   #root: Place | undefined;
   #placed = 0;

@@ -7,6 +7,7 @@
 
 import { assert } from '../base/assert.ts';
 import type { Bytes } from '../base/bytes.ts';
+import { objectList } from '../base/object-list.ts';
 import { type KeyRange, rangeContains, rangesOverlap } from './key-range.ts';
 import {
   DELETE,
@@ -42,7 +43,7 @@ export class Watchers {
   readonly #onError: (error: unknown) => void;
   #watchers: readonly Watcher[] = [];
   /** Of keys looked at lately, at most `BEGINNINGS`. */
-  #known: Beginning[] = [];
+  #known = objectList<Beginning>();
   /** Which of them gives way to the next. */
   #oldest = 0;
 
@@ -60,7 +61,7 @@ export class Watchers {
 
   #replace(watchers: readonly Watcher[]): void {
     this.#watchers = watchers;
-    this.#known = [];
+    this.#known = objectList();
     this.#oldest = 0;
   }
 

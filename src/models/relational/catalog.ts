@@ -36,6 +36,7 @@ import {
   type Table,
   type TableId,
 } from './table.ts';
+import { uniformTable } from './uniform-definitions.ts';
 import { formOf, ValueReader, ValueWriter } from './value-codec.ts';
 
 /** Format 2 added indexes, constraints, expressions and dropped columns. */
@@ -316,7 +317,7 @@ export function decodeTable(bytes: Bytes): Table {
       `the definition of a table has format ${format}, not ${CATALOG_FORMATS.join(' or ')}`,
     );
   }
-  return {
+  return uniformTable({
     ...table,
     columns: table.columns.map(({ default: value, missing, ...column }): Column => {
       let restored: ColumnDefault | undefined;
@@ -326,7 +327,7 @@ export function decodeTable(bytes: Bytes): Table {
       const filled = missing === undefined ? {} : { missing: restoreValue(missing, column.type) };
       return { ...column, ...filled, default: restored };
     }),
-  };
+  });
 }
 
 /** A value as JSON holds it. */

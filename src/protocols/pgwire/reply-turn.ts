@@ -6,11 +6,12 @@
  * single request in a turn nothing waits.
  */
 
+import { objectList } from '../../base/object-list.ts';
 import type { Platform } from '../../platform/platform.ts';
 
 export class ReplyTurn {
   readonly #timers: Pick<Platform['timers'], 'soon'>;
-  #waiting: (() => void)[] = [];
+  #waiting = objectList<() => void>();
 
   constructor(timers: Pick<Platform['timers'], 'soon'>) {
     this.#timers = timers;
@@ -21,7 +22,7 @@ export class ReplyTurn {
     if (this.#waiting.push(reply) > 1) return;
     this.#timers.soon(() => {
       const all = this.#waiting;
-      this.#waiting = [];
+      this.#waiting = objectList();
       for (const each of all) each();
     });
   }

@@ -68,15 +68,15 @@ export interface CatalogTable {
   readonly related: ReadonlyMap<TableId, CatalogTable>;
   readonly keyspace: Keyspace;
   /** Those that its definition calls are among them. Missing where it calls none that users defined. */
-  readonly functions?: FunctionLookup | undefined;
+  readonly functions: FunctionLookup | undefined;
   /** The name of its schema, where it was found by name. */
-  readonly schemaName?: string | undefined;
+  readonly schemaName: string | undefined;
   /** Of a view that is computed each time. */
-  readonly view?: OpenView;
+  readonly view: OpenView | undefined;
   /** Of a relation of the system catalog: its rows, computed; a last value stands where a hidden id would. */
-  readonly system?: (context: EvaluationContext) => Iterable<ColumnValue[]>;
+  readonly system: ((context: EvaluationContext) => Iterable<ColumnValue[]>) | undefined;
   /** Of a sequence, which queries read as a relation of one row: `system` gives it. */
-  readonly isSequence?: true;
+  readonly isSequence: true | undefined;
 }
 
 /** What a view's query reads. */
@@ -102,7 +102,18 @@ export function openTable(
     keys: new IndexKeys(keyspace, table, index, codec.keys),
     ...(index.method === 'gin' ? { inverted: new InvertedKeys(keyspace, table, index, codec.keys) } : {}),
   }));
-  return { table, codec, indexes, related, keyspace, ...(functions && callsFunctions(table) ? { functions } : {}) };
+  return {
+    table,
+    codec,
+    indexes,
+    related,
+    keyspace,
+    functions: functions && callsFunctions(table) ? functions : undefined,
+    schemaName: undefined,
+    view: undefined,
+    system: undefined,
+    isSequence: undefined,
+  };
 }
 
 export class CatalogCache {

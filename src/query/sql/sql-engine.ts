@@ -177,6 +177,17 @@ export class SqlEngine {
     return loading.then((set) => storedFunctions(set, schemas));
   }
 
+  /** Reads of the catalog what every statement asks for, so that the first one waits for nothing. */
+  async loadDefinitions(): Promise<void> {
+    await Promise.all([
+      this.catalog.loadSchemas(),
+      this.sequences.ready(),
+      this.types.ready(),
+      this.statistics.ready(),
+      this.functions.current ?? this.functions.load(),
+    ]);
+  }
+
   /** What the catalog holds, as of its newest version; undefined until `loadObjects`. */
   get objects(): CatalogObjects | undefined {
     return this.#objectsGeneration === this.catalog.generation ? this.#objects : undefined;

@@ -28,13 +28,8 @@ import {
   type SequencePosition,
   sequencesRange,
 } from '../../../models/relational/sequence.ts';
-import {
-  type Column,
-  type ColumnValue,
-  PUBLIC_SCHEMA,
-  type Table,
-  type TableId,
-} from '../../../models/relational/table.ts';
+import { type Column, type ColumnValue, PUBLIC_SCHEMA, type TableId } from '../../../models/relational/table.ts';
+import { uniformTable } from '../../../models/relational/uniform-definitions.ts';
 import type { Platform } from '../../../platform/platform.ts';
 import type { Keyspace } from '../../../storage/keyspace.ts';
 import { runTransaction } from '../../../storage/run-transaction.ts';
@@ -377,7 +372,7 @@ const RELATION_COLUMNS: readonly Column[] = (
 ).map(([name, type]) => ({ name, type, modifier: -1, notNull: true, default: undefined }));
 
 function openSequence(keyspace: Keyspace, { definition: { id, name, schema } }: SequenceState): CatalogTable {
-  const table: Table = {
+  const table = uniformTable({
     id,
     name,
     ...(schema === undefined ? {} : { schema }),
@@ -385,7 +380,7 @@ function openSequence(keyspace: Keyspace, { definition: { id, name, schema } }: 
     columns: RELATION_COLUMNS,
     primaryKey: [],
     primaryKeyName: '',
-  };
+  });
   const system = ({ session }: EvaluationContext): Iterable<ColumnValue[]> => {
     const { last, left, called } = session.sequences!.position(id);
     return [[last, left, called, 0n]];

@@ -1,7 +1,8 @@
 /** The relations of pg_catalog and information_schema as tables that queries read like any other; nobody writes them. */
 
 import { assert } from '../../../base/assert.ts';
-import type { Column, ColumnValue, Table, TableId } from '../../../models/relational/table.ts';
+import type { Column, ColumnValue, TableId } from '../../../models/relational/table.ts';
+import { uniformTable } from '../../../models/relational/uniform-definitions.ts';
 import type { Keyspace } from '../../../storage/keyspace.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
@@ -49,14 +50,14 @@ export class SystemTables {
       const known = types.has(type) && type !== ('anyarray' as SqlType);
       return { name: column, type: known ? type : 'text', modifier: -1, notNull: false, default: undefined };
     });
-    const definition: Table = {
+    const definition = uniformTable({
       id: oid as TableId,
       name,
       version: 0,
       columns,
       primaryKey: [],
       primaryKeyName: '',
-    };
+    });
     const rows = (schema === 'pg_catalog' ? PG_CATALOG : INFORMATION_SCHEMA)[name];
     const system = (context: EvaluationContext): Iterable<ColumnValue[]> => {
       if (rows === undefined) return [];

@@ -16,6 +16,7 @@
 
 import type { A_Const, Node } from '@pgsql/types';
 import { LruCache } from '../../../base/lru-cache.ts';
+import { objectList } from '../../../base/object-list.ts';
 import { Numeric, parseNumeric } from '../../../models/relational/numeric.ts';
 import type { SqlType } from '../types/types.ts';
 import type { ParsedStatement } from './parser.ts';
@@ -160,7 +161,7 @@ function filled({ statement, types, literals }: Template, cut: CutText): Templat
 class CutText {
   rest = '';
   count = 0;
-  readonly values: Literal[] = [];
+  readonly values = objectList<Literal>();
   readonly starts: number[] = [];
 
   /** False for a text that is left alone. */
