@@ -19,8 +19,7 @@
  * is not bounded here; the slow-client timeout of a protocol calls `destroy`.
  *
  * Connections of a burst are set up and torn down over several turns (`spread.ts`): each costs Node some 20 to 60 µs. And of an
- * accepted handle Node's socket is made behind the first bytes that come: a client that is silent takes half the memory without,
- * and one that is refused for what it says first never gets one (`farewell.ts`).
+ * accepted handle Node's socket is made when something needs it, which most never do (`bare-stream.ts`).
  *
  * `http-lane.ts` puts connections that `node:http` accepted into such sockets, and gives them back with `detach`.
  */
@@ -31,8 +30,8 @@ import type { TLSSocket } from 'node:tls';
 import { assert } from '../base/assert.ts';
 import { type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { Roster, type Seat } from '../base/roster.ts';
+import { type BareEvents, BareStream, LINGER_MS, READ_BYTES, ReadBuffer } from './bare-stream.ts';
 import { busyPolling } from './busy-polling.ts';
-import { Farewell, LINGER_MS } from './farewell.ts';
 import { linger } from './lingering.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity, sessionOf } from './node-tls.ts';
@@ -52,6 +51,7 @@ import {
   type ListeningHandle,
   learnRequests,
   type Peer,
+  resetError,
   ShutdownRequestClass,
   type StreamHandle,
   type WriteRequest,
@@ -60,8 +60,6 @@ import {
 } from './stream-handle.ts';
 import { listenError, listenPathError, socketError, systemCode } from './system-error.ts';
 import type { TlsCredentials, TlsIdentity, TlsIdentityOptions, TlsSession } from './tls.ts';
-
-const READ_BYTES = 64 * 1024;
 
 /** A client that sends much is read so many times, then others have their turn. */
 const FULL_READS_MAX = 4;
@@ -75,18 +73,6 @@ const REFUSALS_MAX = 256;
 export interface NodeSocketsOptions {
   /** False reads by `data` events: the fallback, made choosable for tests. Default true. */
   readonly sharedReadBuffer?: boolean;
-}
-
-/** The one buffer that sockets read into. */
-export class ReadBuffer {
-  readonly bytes: Bytes = Buffer.allocUnsafeSlow(READ_BYTES);
-  #view: Bytes = this.bytes;
-
-  /** Its first bytes; requests of one kind are of one length, so that the last view often serves again. */
-  first(length: number): Bytes {
-    if (this.#view.length !== length) this.#view = this.bytes.subarray(0, length);
-    return this.#view;
-  }
 }
 
 export class NodeSockets implements Sockets {
@@ -319,7 +305,7 @@ interface RawListeners {
   readonly data: (chunk: Bytes) => void;
 }
 
-export class NodeSocket implements Socket {
+export class NodeSocket implements Socket, BareEvents {
   /** Among those that are open, if anyone counts them. */
   seat: Seat<NodeSocket> | undefined;
   /** Of an accepted handle: not asked yet. */
@@ -327,14 +313,12 @@ export class NodeSocket implements Socket {
   #raw: net.Socket | undefined;
   /** Where to write to directly. */
   #handle: StreamHandle | undefined;
-  /** What an accepted handle of which no socket was made yet is to be read into. */
-  #unheard: ReadBuffer | undefined;
+  /** Of an accepted handle of which no socket was made yet. */
+  #bare: BareStream | undefined;
   #handlers: SocketHandlers | undefined;
   #listeners: RawListeners | undefined;
   /** For the next write: only one that the kernel does not take at once uses it up. */
   #request: WriteRequest | undefined;
-  /** Ends it without a socket. */
-  #farewell: Farewell | undefined;
   /** What is large, and what was written behind it, as long as it has not been handed over. */
   #paced: PacedWrites | undefined;
   #error: Error | undefined;
@@ -360,19 +344,22 @@ export class NodeSocket implements Socket {
   static accepted(handle: StreamHandle, buffer: ReadBuffer): NodeSocket {
     const connection = new NodeSocket(undefined);
     connection.#handle = handle;
-    connection.#unheard = buffer;
+    connection.#bare = new BareStream(handle, buffer, connection);
     return connection;
   }
 
   /** Node's socket; of an accepted handle it is made when somebody needs it. */
   rawNow(): net.Socket | undefined {
-    const buffer = this.#unheard;
-    if (buffer === undefined) return this.#raw;
-    this.#unheard = undefined;
-    const handle = this.#handle!;
+    const bare = this.#bare;
+    if (bare === undefined || this.#ended) return this.#raw;
+    this.#bare = undefined;
+    const { handle } = bare;
     this.#askPeer(handle);
-    if (this.#handlers !== undefined) handle.readStop(); // The socket begins by itself.
-    this.prepare(new AcceptedSocket({ handle, allowHalfOpen: true, ...this.readOptions(buffer) } as object), handle);
+    bare.release(); // The socket begins by itself.
+    this.prepare(
+      new AcceptedSocket({ handle, allowHalfOpen: true, ...this.readOptions(bare.buffer) } as object),
+      handle,
+    );
     if (this.#handlers !== undefined) this.#listenTo(this.#raw!, false);
     return this.#raw;
   }
@@ -393,11 +380,17 @@ export class NodeSocket implements Socket {
   }
 
   get localAddress(): string {
-    return this.rawNow()?.localAddress ?? '';
+    return this.#raw?.localAddress ?? this.#askLocal().address ?? '';
   }
 
   get localPort(): number {
-    return this.rawNow()?.localPort ?? 0;
+    return this.#raw?.localPort ?? this.#askLocal().port ?? 0;
+  }
+
+  #askLocal(): Peer {
+    const local: Peer = {};
+    this.#bare?.handle.getsockname?.(local);
+    return local;
   }
 
   /** The `onread` part of `net.Socket`'s options. */
@@ -464,22 +457,32 @@ export class NodeSocket implements Socket {
   /** From here on it delivers. */
   attach(handlers: SocketHandlers, byDataEvents: boolean): void {
     this.#handlers = handlers;
-    if (this.#raw !== undefined) this.#listenTo(this.#raw, byDataEvents);
-    else this.#awaitFirst(this.#handle!, this.#unheard!);
+    if (this.#bare !== undefined) this.#bare.start(this.#paused);
+    else this.#listenTo(this.#raw!, byDataEvents);
   }
 
-  /** Reads without a socket until something comes. */
-  #awaitFirst(handle: StreamHandle, buffer: ReadBuffer): void {
-    const first = (): void => {
-      const length = handle.bytesRead;
-      // A socket meets the end, or an error, once more; and of more than a buffer it gets the rest.
-      if (length === 0 || length >= READ_BYTES) this.rawNow();
-      if (length > 0) this.#deliver(buffer.first(length));
-      this.rawNow();
-    };
-    handle.useUserBuffer(buffer.bytes);
-    handle.onread = first; // By name, so that it dies young (docs/decisions/small-heaps.md).
-    if (handle.readStart() !== 0) this.rawNow();
+  // Of an accepted handle without a socket of Node's
+
+  onRead(chunk: Bytes): void {
+    // Asked when it has been reset, the kernel knows no more.
+    if (this.#peer === undefined) this.#askPeer(this.#handle!);
+    this.#deliver(chunk);
+  }
+
+  onFull(): void {
+    this.rawNow();
+  }
+
+  onEnded(): void {
+    this.#onEnd();
+  }
+
+  onReset(): void {
+    this.#fail(resetError());
+  }
+
+  onClosed(): void {
+    this.#onClose();
   }
 
   #listenTo(raw: net.Socket, byDataEvents: boolean): void {
@@ -549,60 +552,51 @@ export class NodeSocket implements Socket {
   }
 
   get bufferedBytes(): number {
-    const raw = this.#raw;
-    if (raw === undefined) return 0;
-    const { writableLength } = raw;
-    if (this.#handle === undefined || raw.destroyed) return writableLength;
-    const queued = writableLength + this.#handle.writeQueueSize;
-    return this.#paced === undefined ? queued : queued + this.#paced.length;
+    if (this.#isGone) return 0;
+    return this.#paced === undefined ? this.#queuedBytes : this.#queuedBytes + this.#paced.length;
+  }
+
+  /** Handed over, and not taken by the kernel. */
+  get #queuedBytes(): number {
+    return (this.#raw?.writableLength ?? 0) + (this.#handle?.writeQueueSize ?? 0);
   }
 
   write(bytes: Bytes): boolean {
     // Nobody will read it: the bytes are not kept.
     if (this.#ended || this.#handshaking) return true;
-    if (this.#unheard !== undefined && WriteRequestClass !== undefined && bytes.length <= LARGE_BYTES) {
-      return this.#writeDirectly(undefined, this.#handle!, WriteRequestClass, bytes);
-    }
-    const raw = this.#raw ?? this.rawNow();
-    if (raw === undefined || raw.destroyed) return true;
     const handle = this.#handle;
-    if (handle !== undefined && WriteRequestClass !== undefined && raw.writableLength === 0) {
+    const isDirect = handle !== undefined && WriteRequestClass !== undefined;
+    if (isDirect && (this.#raw === undefined || (this.#raw.writableLength === 0 && !this.#raw.destroyed))) {
       const mustWait = this.#paced !== undefined || (bytes.length > LARGE_BYTES && !mayWriteNow(bytes.length));
-      if (mustWait) return this.#writePaced(bytes);
-      return this.#writeDirectly(raw, handle, WriteRequestClass, bytes);
+      return mustWait ? this.#writePaced(bytes) : this.#writeDirectly(handle, WriteRequestClass!, bytes);
     }
+    const raw = this.rawNow();
+    if (raw === undefined || raw.destroyed) return true;
     raw.write(bytes);
     if (raw.writableLength === 0) return true;
     this.#awaitDrain(raw);
     return false;
   }
 
-  /** @param made Node's socket; without, one is made if it is needed. */
-  #writeDirectly(
-    made: net.Socket | undefined,
-    handle: StreamHandle,
-    Request: new () => WriteRequest,
-    bytes: Bytes,
-  ): boolean {
+  #writeDirectly(handle: StreamHandle, Request: new () => WriteRequest, bytes: Bytes): boolean {
     if (bytes.length === 0) return true;
     this.#request ??= new Request();
     const request = this.#request;
     const status = handle.writeBuffer(request, bytes);
     if (status !== 0) {
-      (made ?? this.rawNow())?.destroy(writeError(status));
+      this.#fail(writeError(status));
       return true;
     }
     if (handle.writeQueueSize === 0) {
       if (this.#isClient) busyPolling.answered(this);
       return true;
     }
-    const raw = made ?? this.rawNow()!;
     this.#request = undefined;
     request.buffer = bytes;
     const written = (result: number): void => {
-      if (raw.destroyed) return;
-      if (result < 0) raw.destroy(writeError(result));
-      else if (handle.writeQueueSize > 0 || raw.writableLength > 0) return;
+      if (this.#isGone) return;
+      if (result < 0) this.#fail(writeError(result));
+      else if (this.#queuedBytes > 0) return;
       else if (this.#paced !== undefined) this.#paced.goOn();
       else this.#handlers?.onDrain?.();
     };
@@ -622,66 +616,91 @@ export class NodeSocket implements Socket {
 
   #writePiece(): boolean {
     const paced = this.#paced;
-    const raw = this.#raw!;
-    if (paced === undefined || raw.destroyed) return false;
-    const isTaken = this.#writeDirectly(raw, this.#handle!, WriteRequestClass!, paced.take());
+    if (paced === undefined || this.#isGone) return false;
+    const isTaken = this.#writeDirectly(this.#handle!, WriteRequestClass!, paced.take());
+    if (this.#isGone) return false;
     if (paced.length > 0) return isTaken;
     this.#paced = undefined;
-    if (this.#ended) this.#finish(raw);
-    else if (isTaken && !raw.destroyed) this.#handlers?.onDrain?.();
+    if (this.#ended) this.#finish();
+    else if (isTaken) this.#handlers?.onDrain?.();
     return false;
   }
 
   pause(): void {
     this.#paused = true;
-    if (!this.#handshaking) this.rawNow()?.pause();
+    if (this.#handshaking) return;
+    if (this.#bare === undefined) this.#raw?.pause();
+    else if (this.#handlers !== undefined) this.#bare.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    if (this.#handshaking) return;
-    if (this.#handlers !== undefined) this.#raw?.resume();
+    if (this.#handshaking || this.#handlers === undefined) return;
+    if (this.#bare === undefined) this.#raw?.resume();
+    else this.#bare.resume();
   }
 
   end(): void {
     if (this.#ended) return;
-    if (this.#unheard !== undefined && this.#handlers !== undefined && ShutdownRequestClass !== undefined) {
+    // The first end of the process goes a socket's way.
+    if (this.#bare === undefined || this.#handlers === undefined || ShutdownRequestClass === undefined) {
+      const raw = this.rawNow();
+      if (raw === undefined || raw.destroyed) return;
       this.#ended = true;
-      this.#unheard = undefined;
-      const options = { bufferBytes: READ_BYTES, onClosed: () => this.#onClose() };
-      this.#farewell = new Farewell(this.#handle!, ShutdownRequestClass, options);
+      if (this.#handshaking) {
+        raw.destroy();
+        return;
+      }
+      if (this.#paced === undefined) this.#finish();
+      raw.resume(); // What still comes is read away.
       return;
     }
-    const raw = this.rawNow();
-    if (raw === undefined || raw.destroyed) return;
     this.#ended = true;
-    if (this.#handshaking) {
-      raw.destroy();
-      return;
-    }
-    if (this.#paced === undefined) this.#finish(raw);
-    raw.resume(); // What still comes is read away.
+    this.#bare.leave();
+    if (this.#paced === undefined) this.#finish();
   }
 
   /** All was handed over. */
-  #finish(raw: net.Socket): void {
+  #finish(): void {
+    if (this.#bare !== undefined) {
+      this.#bare.end(ShutdownRequestClass!, this.#bare.isFirst);
+      return;
+    }
+    const raw = this.#raw!;
     raw.end(() => {
       const timer = nodeTimers.after(LINGER_MS, () => raw.destroy());
       raw.once('close', () => timer.cancel());
     });
   }
 
-  destroy(): void {
+  /** Nothing more can be written. */
+  get #isGone(): boolean {
+    return this.#bare === undefined ? (this.#raw?.destroyed ?? true) : this.#bare.isCut;
+  }
+
+  /** Ends it for an error; `onClose` tells it. */
+  #fail(error: Error): void {
+    if (this.#bare === undefined) {
+      this.#raw?.destroy(error);
+      return;
+    }
+    this.#error ??= error;
     this.#ended = true;
-    const farewell = this.#farewell;
-    if (farewell === undefined) this.rawNow()?.destroy();
-    else nodeTimers.soon(() => farewell.cut());
+    this.#bare.cut();
+  }
+
+  destroy(): void {
+    if (this.#bare === undefined || this.#handlers === undefined) this.rawNow()?.destroy();
+    else this.#bare.cut();
+    this.#ended = true;
   }
 
   /** Destroys it; resolves when it is closed. */
   async closed(): Promise<void> {
-    if (this.#farewell === undefined) await closed(this.rawNow()!);
-    else this.#farewell.close();
+    const bare = this.#bare;
+    this.#ended = true;
+    if (bare === undefined) await closed(this.#raw!);
+    else await new Promise<void>((resolve) => bare.close(resolve));
   }
 
   #deliver(chunk: Bytes): void {
@@ -693,7 +712,7 @@ export class NodeSocket implements Socket {
       // A failed assertion ends the session that it belongs to, and `onClose` tells why.
       this.#ended = true;
       this.#error ??= error instanceof Error ? error : new Error(String(error));
-      this.rawNow()?.destroy(this.#error);
+      this.#fail(this.#error);
     }
   }
 

@@ -557,6 +557,41 @@ describe('sockets of the machine', () => {
     await listener.close();
   });
 
+  it('answer a peer that has ended, also at length, after breaks between its words', async () => {
+    const sockets = new NodeSockets();
+    const server = new Recorder();
+    const listener = await sockets.listen({}, (socket) => {
+      server.socket = socket;
+      return server;
+    });
+    const client = net.connect({ port: listener.port, allowHalfOpen: true });
+    const answered: Buffer[] = [];
+    client.on('data', (chunk) => answered.push(chunk));
+    const ended = new Promise((resolve) => client.once('end', resolve));
+    // The second fills what is read at once.
+    const questions = [Buffer.from('short'), Buffer.alloc(300_000, 1), Buffer.from('and short again')];
+    let asked = 0;
+    for (const question of questions) {
+      client.write(question);
+      asked += question.length;
+      await server.until(({ bytes }) => bytes >= asked);
+      server.socket!.pause();
+      await new Promise((resolve) => setImmediate(resolve));
+      server.socket!.resume();
+    }
+    client.end();
+    await server.until(({ ended }) => ended === 1);
+    expect(Buffer.compare(concatBytes(...server.received), Buffer.concat(questions))).toBe(0);
+    const answers = Array.from({ length: 5 }, (_, i) => Buffer.alloc(1_200_000, i));
+    for (const answer of answers) server.socket!.write(answer);
+    server.socket!.end();
+    await ended;
+    expect(Buffer.compare(Buffer.concat(answered), Buffer.concat(answers))).toBe(0);
+    await server.until(({ closes }) => closes.length === 1);
+    expect(server.closes).toEqual([undefined]);
+    await listener.close();
+  });
+
   it('reuse one buffer for all reads', async () => {
     const sockets = new NodeSockets();
     const buffers = new Set<ArrayBufferLike>();

@@ -19,6 +19,8 @@ export interface StreamHandle {
   setNoDelay?(on: boolean): number;
   /** Fills `peer`. @returns 0, or a negative system error. */
   getpeername?(peer: Peer): number;
+  /** As that, of this end. */
+  getsockname?(peer: Peer): number;
   setKeepAlive?(on: boolean, seconds: number): number;
   /** Of all reads. */
   readonly bytesRead: number;
@@ -29,7 +31,7 @@ export interface StreamHandle {
   /** @returns 0, or a negative system error. */
   readStart(): number;
   readStop(): number;
-  close(): void;
+  close(then?: () => void): void;
 }
 
 export interface Peer {
@@ -89,6 +91,10 @@ function meet(handle: StreamHandle, method: 'writeBuffer' | 'shutdown', learn: (
 export function writeError(status: number): Error {
   const code = getSystemErrorName(status);
   return Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' });
+}
+
+export function resetError(): Error {
+  return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' });
 }
 
 export function handleOf(raw: net.Socket): StreamHandle | undefined {
