@@ -68,3 +68,17 @@ prepare wrong as insert into keyed values (1, 'a') on conflict (id, t) do nothin
 execute wrong;
 prepare wrong_too as insert into keyed values (1, 'a') on conflict (nope) do nothing;
 drop table keyed;
+-- Values that an aggregate tells apart have a type, though the function takes any.
+prepare counts as select count(distinct $1);
+execute counts (3);
+execute counts (null);
+prepare ordered as select count(distinct $1 order by $1) from generate_series(1, 3);
+execute ordered ('a');
+prepare objects as select json_object_agg(distinct $1, 2) from generate_series(1, 3);
+execute objects ('a');
+select name, parameter_types::text from pg_prepared_statements where name in ('counts', 'ordered', 'objects') order by 1;
+prepare filtered as select count(distinct $1) filter (where $1 = 3);
+prepare compared as select count(distinct $1) where $1 > 3;
+prepare all_alike as select count($1);
+prepare of_rows as select count(distinct ($1, 2));
+prepare of_lists as select array_agg(distinct $1);

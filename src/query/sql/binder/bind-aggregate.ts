@@ -90,16 +90,17 @@ export function bindAggregate(binder: ExpressionBinder, name: string, call: Func
           : 'No function matches the given name and argument types. You might need to add explicit type casts.',
     });
   }
+  // Values that are told apart have a type, whatever the function takes: a parameter that is given none elsewhere is text.
+  const ofAnyType = (arg: BoundExpression): BoundExpression =>
+    call.agg_distinct === true ? binder.settle(arg) : binder.ofAnyType(arg);
   let argument = args[0];
   if (packed !== undefined) {
-    argument = packArguments(packed, given, location, binder.operands);
+    argument = packArguments(packed, given, location, { ...binder.operands, ofAnyType });
     if (within && !hypothetical)
       orderBy[0] = { ...orderBy[0]!, expression: binder.coerce(given[0]!, packed.packed[0]!, -1, 'implicit') };
   } else if (argument !== undefined) {
     argument =
-      name === 'count'
-        ? binder.ofAnyType(argument)
-        : binder.settle(binder.coerce(argument, found.argument!, -1, 'implicit'));
+      name === 'count' ? ofAnyType(argument) : binder.settle(binder.coerce(argument, found.argument!, -1, 'implicit'));
   }
   const distinct = call.agg_distinct === true && argument !== undefined;
   if (distinct) for (const arg of args) requireEquality(arg);
