@@ -62,6 +62,13 @@ const EXPLAINED: readonly { readonly why: string; applies(sql: string, answers: 
     applies: (_, { theirs }) => /^E C:42601 M:syntax error at or near "\$\d+"/.test(theirs),
   },
   {
+    why: 'what MERGE joins by is no condition, which PostgreSQL does not ask',
+    applies: (sql, { theirs, ours }) =>
+      /\bmerge into\b/.test(sql) &&
+      codeOf(theirs) === undefined &&
+      /^E C:(42804 M:argument of JOIN\/ON must be|22P02 M:invalid input syntax for) type boolean/.test(ours),
+  },
+  {
     why: 'an operator that is not there for text, which a parameter has become',
     applies: (_, { theirs, ours }) =>
       codeOf(theirs) === '42883' && theirs !== ours && theirs.replaceAll('unknown', 'text') === ours,

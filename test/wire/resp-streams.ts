@@ -33,6 +33,8 @@ const LEFT_OUT = new Set(['MIGRATE', 'DEBUG', 'OBJECT', 'HELLO', 'RESET', 'SWAPD
 interface Stream {
   readonly commands: readonly (readonly string[] | string)[];
   readonly bytes: Buffer;
+  /** Where the first command begins that closes the connection: the rest is sent at once. */
+  readonly endsAt: number;
   /** Something expires behind it. */
   readonly isBrief: boolean;
 }
@@ -54,7 +56,9 @@ export async function runStreams({ seed, commands, server: options }: StreamsOpt
       const end = Buffer.from(`$8\r\nend${String(number).padStart(5, '0')}\r\n`);
       const marker = request('ECHO', end.toString('latin1', 4, 12));
       const bytes = Buffer.concat([stream.bytes, request('DISCARD'), request('CLIENT', 'REPLY', 'ON'), marker]);
-      const cuts = Array.from({ length: random(PIECES_MAX) }, () => random(bytes.length)).sort((a, b) => a - b);
+      const anywhere = Array.from({ length: random(PIECES_MAX) }, () => random(bytes.length)).sort((a, b) => a - b);
+      // Whoever writes to a connection that was closed is told so, and not what had been answered before.
+      const cuts = anywhere.filter((cut) => cut <= stream.endsAt);
       const [theirs, ours] = await Promise.all(pairs[at]!.map((client) => exchange(client, bytes, cuts, end)));
       if (theirs !== ours) throw new Error(difference(`seed ${seed}, stream ${number}`, stream, theirs!, ours!));
       if (!theirs!.endsWith(end.toString('latin1'))) pairs[at] = await connectBoth(ports);
@@ -110,7 +114,9 @@ function newStream(random: Random, generator: CommandGenerator): Stream {
   const isBrief = !inMulti && random(4) === 0;
   if (isBrief) commands.push(['SET', 'abc'[random(3)]!, 'brief', 'PX', '1']);
   const bytes = commands.map((each) => (typeof each === 'string' ? Buffer.from(each, 'latin1') : request(...each)));
-  return { commands, bytes: Buffer.concat(bytes), isBrief };
+  const last = commands.findIndex((each) => CLOSING.includes(each));
+  const endsAt = last < 0 ? Infinity : Buffer.concat(bytes.slice(0, last)).length;
+  return { commands, bytes: Buffer.concat(bytes), endsAt, isBrief };
 }
 
 function next(random: Random, generator: CommandGenerator, inMulti: boolean): (readonly string[] | string)[] {
@@ -129,8 +135,7 @@ function next(random: Random, generator: CommandGenerator, inMulti: boolean): (r
       ['SELECT', pick(['0', '1', '2'])],
     ];
   // Where replies are off Redis never closes.
-  if (dice < 24 && random(4) === 0 && !inMulti)
-    return [['CLIENT', 'REPLY', 'ON'], pick([['QUIT'], 'get "a\r\n', '*1\r\n!'])];
+  if (dice < 24 && random(4) === 0 && !inMulti) return [['CLIENT', 'REPLY', 'ON'], pick(CLOSING)];
   return ordinary(generator);
 }
 
@@ -158,6 +163,9 @@ function transaction(random: Random, generator: CommandGenerator): (readonly str
   }
   return [['MULTI'], ...inside, [random(6) === 0 ? 'DISCARD' : 'EXEC']];
 }
+
+/** Whoever says one of these is let go. */
+const CLOSING: readonly (readonly string[] | string)[] = [['QUIT'], 'get "a\r\n', '*1\r\n!'];
 
 /** Each is a whole line. */
 const INLINE: readonly string[] = [

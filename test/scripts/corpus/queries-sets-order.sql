@@ -355,3 +355,18 @@ select distinct a % 3 as m, b * 0 as z from dset order by 2, m desc limit 2;
 select count(*) + 1 as n, sum(a) * 2 as s from dset group by b order by n desc, s fetch first 2 rows with ties;
 select a || '-' || b as t, row_number() over (order by a, b) * 10 as n from dset order by n desc, t;
 select b + 0 as w, 6 / (a - 3) from dset order by w;
+-- A key that comes again sorts nothing.
+create table twice (a int, b int);
+insert into twice values (1, 2), (1, 1), (2, 3), (0, 5);
+select distinct on (a) a, b, a as c from twice order by a, b, a;
+select distinct on (a + 1) a + 1, b, a + 1 from twice order by a + 1, b desc, a + 1;
+select distinct on (a, b) a, b from twice order by a, a desc, b;
+select distinct on (a) a, b from twice order by b, a, b;
+select a, b from twice order by a desc, b, a, 2 desc, 1;
+(select a from twice union select b from twice) order by a desc, 1, a;
+values (2, 1), (1, 2), (1, 1) order by 1, column1 desc, 2;
+explain (costs off) select a, b from twice order by a, b, a desc, 1;
+select a, sum(b) over (order by a, a range 1 preceding) from twice order by a, 2;
+select a, b, sum(b) over (partition by a order by b, b desc range between 1 preceding and current row) from twice order by 1, 2;
+select a, sum(b) over (order by a, b range 1 preceding) from twice;
+drop table twice;

@@ -15,7 +15,7 @@ import { type BoundAggregate, type BoundExpression, leftmost, sameExpression } f
 import { requireEquality, requireOrder } from './comparable.ts';
 import type { Clause, ExpressionBinder } from './expression-binder.ts';
 import { passIn } from './scope.ts';
-import { sortDirection } from './sort-direction.ts';
+import { sortDirection } from './sort-keys.ts';
 
 const FILTER: Clause = { title: 'FILTER', aggregates: 'refused' };
 

@@ -33,7 +33,7 @@ import { type BindContext, type FindTable, nested, type QueryContext } from './q
 import { checkRecursiveTerm, referenceTo, refersTo } from './recursive-term.ts';
 import { Frame, Scope, type ScopeItem } from './scope.ts';
 import { firstTerm, withSearchAndCycle } from './search-cycle.ts';
-import { sortDirection } from './sort-direction.ts';
+import { bindSortKeys, sortDirection } from './sort-keys.ts';
 
 const VALUES: Clause = { title: 'VALUES', aggregates: 'refused' };
 const CYCLE: Clause = { title: 'CYCLE', aggregates: 'refused' };
@@ -76,7 +76,7 @@ function bindBody(select: SelectStmt, context: QueryContext, frame: Frame, keeps
   if (!isOperation) frame.ranges.add(item);
   const binder = new ExpressionBinder(context, new Scope(frame, [item]));
   const columns = rows.columns.map((column, i) => ({ ...column, expression: columnAt(i, column.expression) }));
-  const orderBy = (sortClause ?? []).map((node) =>
+  const orderBy = bindSortKeys(sortClause, (node) =>
     isOperation ? bindResultSortKey(node, columns, binder) : bindSortKey(node, columns, binder),
   );
   const counted = new Scope(frame, isOperation ? [] : [item]);

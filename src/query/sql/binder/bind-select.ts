@@ -37,7 +37,7 @@ import { withReducedJoins } from './outer-joins.ts';
 import type { BindContext, QueryContext } from './query-context.ts';
 import { type Frame, Scope } from './scope.ts';
 import { type EarlySets, earlySets, isSet, setsInOrder, setsReadBy } from './set-calls.ts';
-import { sortDirection } from './sort-direction.ts';
+import { bindSortKeys, sortDirection } from './sort-keys.ts';
 
 const TARGET: Clause = { title: 'SELECT', aggregates: 'allowed', windows: 'allowed' };
 const WHERE: Clause = { title: 'WHERE', aggregates: 'refused' };
@@ -70,7 +70,7 @@ export function bindSimpleSelect(
       ? named
       : { ...named, relation: withReducedJoins(named.relation, conjuncts(where)) };
   const having = select.havingClause && binder.bindCondition(select.havingClause, HAVING);
-  const orderBy = (select.sortClause ?? []).map((node) => bindSortKey(node, open, binder));
+  const orderBy = bindSortKeys(select.sortClause, (node) => bindSortKey(node, open, binder));
   const groupBy =
     select.groupClause &&
     bindGroupBy(

@@ -26,7 +26,7 @@ import {
 import { requireEquality, requireOrder } from './comparable.ts';
 import type { ExpressionBinder } from './expression-binder.ts';
 import { kindOf } from './names.ts';
-import { sortDirection } from './sort-direction.ts';
+import { bindSortKeys, sortDirection } from './sort-keys.ts';
 import { isVolatile } from './volatility.ts';
 
 /** parsenodes.h */
@@ -247,7 +247,7 @@ function bindDefinition(
   const { refname, partitionClause = [], orderClause = [], location } = definition;
   const base = refname === undefined ? undefined : named.get(refname);
   if (refname !== undefined && base === undefined) throw missingWindow(refname, location);
-  const ownOrder = orderClause.map((node): BoundSortKey => {
+  const ownOrder = bindSortKeys(orderClause, (node) => {
     const subject = 'SortBy' in node ? node.SortBy.node! : node;
     const expression = binder.settle(binder.bindInside(subject));
     requireOrder(expression);

@@ -1,9 +1,19 @@
-/** ASC, DESC and NULLS FIRST or LAST of one sort key. */
+/** ORDER BY, and ASC, DESC and NULLS FIRST or LAST of each of its keys. */
 
 import type { Node } from '@pgsql/types';
 import { notSupported, SqlError } from '../sql-error.ts';
-import type { BoundSortKey } from './bound.ts';
+import { type BoundSortKey, sameExpression } from './bound.ts';
 import { kindOf, stringsOf } from './names.ts';
+
+/** A key that was there before sorts nothing, in whichever direction it is asked for again. */
+export function bindSortKeys(nodes: readonly Node[] | undefined, bind: (node: Node) => BoundSortKey): BoundSortKey[] {
+  const keys: BoundSortKey[] = [];
+  for (const node of nodes ?? []) {
+    const key = bind(node);
+    if (!keys.some(({ expression }) => sameExpression(expression, key.expression))) keys.push(key);
+  }
+  return keys;
+}
 
 /** Which way a key sorts; nulls are greater than everything unless the key says otherwise. */
 export function sortDirection(node: Node): Pick<BoundSortKey, 'descending' | 'nullsFirst'> {
