@@ -104,8 +104,8 @@ export class StatementTemplates {
       return this.#taken(text, 1, parse);
     }
     if (++counts.kinds === COUNTED_KINDS) {
-      counts.kinds /= 2;
-      counts.cameAgain /= 2;
+      counts.kinds >>= 1;
+      counts.cameAgain >>= 1;
     }
     if (counts.kinds >= TELLING_KINDS && counts.cameAgain > counts.kinds * AGAIN_SHARE) {
       return this.#taken(text, 0, parse);
