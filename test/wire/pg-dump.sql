@@ -70,3 +70,8 @@ create index orders_paths on shop.orders using gin ((data -> 'a') jsonb_path_ops
 create index on shop.customer using gin (tags);
 create view shop.per_customer with (security_barrier = true) as select c.id, c."Full Name" as who, count(o.*) as n, o from shop.customer c left join shop.orders o on o.customer = c.id group by c.id, o;
 comment on view shop.per_customer is 'needs the primary key';
+create extension "uuid-ossp" with schema shop;
+create extension pgcrypto;
+create table shop.keyed (id uuid primary key default shop.uuid_generate_v4(), v uuid default shop.uuid_generate_v5(shop.uuid_ns_url(), 'x'), h bytea generated always as (public.digest('a'::text, 'md5'::text)) stored, n numeric default public.doubled(2), check (v <> shop.uuid_nil()));
+insert into shop.keyed (id, n) values ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 1);
+create index on shop.keyed (shop.uuid_generate_v3(id, 'x'));

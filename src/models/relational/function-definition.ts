@@ -1,5 +1,5 @@
 /**
- * Functions and procedures that users define in SQL. Documented in docs/formats/relational.md.
+ * Functions and procedures that users define in SQL, and those that came with an extension. Documented in docs/formats/relational.md.
  *
  *   {prefix}/catalog/ ('function', id)  -> definition as JSON
  */
@@ -35,7 +35,10 @@ export interface UserFunction {
   readonly volatility: 'immutable' | 'stable' | 'volatile';
   /** Runs as its owner; missing: as whoever calls. */
   readonly securityDefiner?: boolean | undefined;
-  /** The text of the body. */
+  /** The extension that it is a part of, and the name of the server's own code that is behind it. */
+  readonly extension?: string;
+  readonly native?: string;
+  /** The text of the body; the name that PostgreSQL has for native code. */
   readonly source: string;
   /** `RETURN …` or `BEGIN ATOMIC …`, where that stands for a body. */
   readonly clause?: string;
@@ -60,9 +63,13 @@ export function functionsRange(keyspace: Keyspace): KeyRange {
 const FORMAT = 1;
 /** Statements, or a procedure. */
 const FORMAT_OF_STATEMENTS = 2;
+/** Code of the server. */
+const FORMAT_OF_EXTENSIONS = 3;
 
 export function encodeFunction(definition: UserFunction): Bytes {
-  const format = definition.statements === undefined ? FORMAT : FORMAT_OF_STATEMENTS;
+  const { extension, statements } = definition;
+  const format =
+    extension !== undefined ? FORMAT_OF_EXTENSIONS : statements !== undefined ? FORMAT_OF_STATEMENTS : FORMAT;
   return utf8(JSON.stringify({ format, ...definition }));
 }
 
@@ -75,8 +82,8 @@ export function decodeFunction(bytes: Bytes): UserFunction {
     throw new OperationError('corruption', 'the definition of a function is no JSON', { cause: error });
   }
   const { format, ...definition } = stored;
-  if (format !== FORMAT && format !== FORMAT_OF_STATEMENTS) {
-    const message = `the definition of a function has format ${format}, not ${FORMAT} or ${FORMAT_OF_STATEMENTS}`;
+  if (format !== FORMAT && format !== FORMAT_OF_STATEMENTS && format !== FORMAT_OF_EXTENSIONS) {
+    const message = `the definition of a function has format ${format}, not ${FORMAT} to ${FORMAT_OF_EXTENSIONS}`;
     throw new OperationError('store_format', message);
   }
   return definition;

@@ -46,6 +46,7 @@ const OF_CONDITION = {
   duplicate_prepared_statement: '42P05',
   duplicate_schema: '42P06',
   duplicate_table: '42P07',
+  external_routine_invocation_exception: '39000',
   feature_not_supported: '0A000',
   foreign_key_violation: '23503',
   generated_always: '428C9',

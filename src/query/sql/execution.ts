@@ -141,7 +141,7 @@ export class Execution implements ExecutionContext {
     return !this.sharesStore && store.version === this.transaction.readVersion;
   }
 
-  get random(): Pick<Random, 'float' | 'uuid'> {
+  get random(): Pick<Random, 'float' | 'uuid' | 'bytes'> {
     return this.#options.engine.platform.random;
   }
 

@@ -46,6 +46,7 @@ export const CONDITIONS = {
   duplicate_prepared_statement: 'already_exists',
   duplicate_schema: 'already_exists',
   duplicate_table: 'already_exists',
+  external_routine_invocation_exception: 'invalid_argument',
   feature_not_supported: 'unsupported',
   foreign_key_violation: 'invalid_argument',
   generated_always: 'invalid_argument',

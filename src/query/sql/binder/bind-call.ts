@@ -244,6 +244,10 @@ function callUser(
   location: number | undefined,
 ): BoundExpression {
   const { definition } = found.user!;
+  if (definition.extension !== undefined) {
+    const { user: _, ...native } = found;
+    return applied({ ...native, id: definition.id }, args, location);
+  }
   const isInFrom = binder.clause.title === 'functions in FROM';
   const { progress: own } = binder;
   const stays = isRun(definition) || binder.context.functions?.keepsCalls === true;

@@ -12,6 +12,7 @@ import {
   type Table,
 } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import type { ScalarFunction } from '../functions/evaluation.ts';
 import { columnNames, primaryKeyName } from '../object-names.ts';
 import type { AccessMethod } from '../operator-classes.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
@@ -353,7 +354,7 @@ export function bindDefault(
   const coerced = binder.tryCoerce(bound, column.type, column.modifier, 'assignment');
   if (coerced === undefined) throw defaultMismatch(name, column.type, bound);
   const called = coerced.kind === 'cast' && coerced.arg.type === 'timestamptz' ? coerced.arg : coerced;
-  if (called.kind === 'call' && called.spelled === undefined && NOW_FUNCTIONS.has(called.function.name)) {
+  if (called.kind === 'call' && called.spelled === undefined && isNow(called.function)) {
     if (column.type === 'timestamptz' || column.type === 'timestamp') return { kind: 'now' };
   }
   const tree = withCalls(node, context) as unknown as SqlExpression['tree'];
@@ -368,6 +369,10 @@ export function bindDefault(
 /** The text of an object's name, as a definition keeps it: by the object's number. */
 function numbered(value: ColumnValue, { zone }: SqlExpression): SqlExpression {
   return { tree: { A_Const: { sval: { sval: String(value) } } }, zone };
+}
+
+function isNow({ name, id, runs }: ScalarFunction): boolean {
+  return id === undefined && runs === undefined && NOW_FUNCTIONS.has(name);
 }
 
 /** The name in `nextval('name')` and `nextval('name'::regclass)`: the sequence is meant, whatever it is called later. */

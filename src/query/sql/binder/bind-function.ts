@@ -19,6 +19,7 @@ import { SqlArray } from '../../../models/relational/values.ts';
 import { isPolymorphic, polymorph } from '../functions/candidates.ts';
 import type { FunctionDefinition } from '../functions/definition.ts';
 import type { ScalarFunction } from '../functions/evaluation.ts';
+import { nativeOf } from '../functions/extensions.ts';
 import { makeRecord } from '../functions/records.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { recordTypeOf } from '../types/record-types.ts';
@@ -47,6 +48,7 @@ function withTypes(
 export function definitionOf(user: UserFunction): FunctionDefinition {
   const given = givenBy(user);
   const variadic = given.at(-1)?.mode === 'variadic';
+  const native = user.extension === undefined ? undefined : requireNative(user);
   return {
     name: user.name,
     arguments: given.map(({ type }, i) => (variadic && i === given.length - 1 ? repeatedOf(type) : type)),
@@ -60,10 +62,18 @@ export function definitionOf(user: UserFunction): FunctionDefinition {
     returnsSet: user.returnsSet,
     strict: user.strict,
     volatility: user.volatility,
-    waits: false,
-    code: () => null,
+    waits: native?.waits ?? false,
+    code: native?.code ?? (() => null),
     user,
   };
+}
+
+/** @throws SqlError `undefined_function` of an extension that another server has made. */
+function requireNative(user: UserFunction): FunctionDefinition {
+  const found = nativeOf(user);
+  if (found !== undefined) return found;
+  const what = `function "${user.native}" of extension "${user.extension}"`;
+  throw new SqlError('undefined_function', `this server does not have ${what}`);
 }
 
 /** The parameters that a call has arguments for: of a procedure all. */

@@ -23,6 +23,8 @@ export interface DeparseOptions {
   readonly nameOf: (table: CatalogTable) => string;
   /** Types, likewise. */
   readonly titles: (type: SqlType) => string;
+  /** Functions that users defined, likewise, by their ids. */
+  readonly callees: (id: number) => string | undefined;
   /** Names of the columns of the result. */
   readonly columns: readonly string[];
 }
@@ -128,8 +130,8 @@ class QueryText {
   }
 
   #show(expression: BoundExpression, names: (index: number) => string): string {
-    const { pretty, titles } = this.#options;
-    return deparse(expression, { names, pretty, titles });
+    const { pretty, titles, callees } = this.#options;
+    return deparse(expression, { names, pretty, titles, callees });
   }
 
   /** Over the row that the result is computed of: a group's, when there are any. */

@@ -25,6 +25,8 @@ export interface DeparseStyle {
   readonly titles?: ((type: SqlType) => string) | undefined;
   /** What objects of the catalog are called, for constants that are their numbers. */
   readonly objects?: ObjectNames | undefined;
+  /** Functions that users defined, likewise, by their ids. */
+  readonly callees?: ((id: number) => string | undefined) | undefined;
   /** Lists of constants as the one array that a plan has made of them. */
   readonly folded?: boolean | undefined;
   /** What a subquery is called. */
@@ -60,7 +62,11 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
       const words = expression.inWords === true ? deparseWords(expression, show) : undefined;
       if (words !== undefined) return words;
       if (isConstructor(expression)) return `${titles(expression.type)}(${list(expression.args)})`;
-      if (/^[a-z_]/i.test(name)) return `${quoteName(name)}(${list(expression.args.slice(0, expression.given))})`;
+      if (/^[a-z_]/i.test(name)) {
+        const { id = expression.function.runs?.id } = expression.function;
+        const callee = (id === undefined ? undefined : style.callees?.(id)) ?? quoteName(name);
+        return `${callee}(${list(expression.args.slice(0, expression.given))})`;
+      }
       const [first, second] = expression.args.map((each) => show(each, 'operator'));
       return operator(second === undefined ? `${name} ${first}` : `${first} ${name} ${second}`);
     }

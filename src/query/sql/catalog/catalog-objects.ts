@@ -7,7 +7,8 @@
 
 import type { IndexElem, Node } from '@pgsql/types';
 import { decodeTable } from '../../../models/relational/catalog.ts';
-import { decodeFunction, type UserFunction } from '../../../models/relational/function-definition.ts';
+import { decodeExtension, type Extension } from '../../../models/relational/extension-definition.ts';
+import { decodeFunction, inputTypes, type UserFunction } from '../../../models/relational/function-definition.ts';
 import { readSchemas, type Schemas } from '../../../models/relational/schema.ts';
 import { decodeSequence, type Sequence } from '../../../models/relational/sequence.ts';
 import {
@@ -15,6 +16,7 @@ import {
   columnNumber,
   type ForeignKey,
   type Index,
+  PUBLIC_SCHEMA,
   type StorageParameters,
   type Table,
   type TableId,
@@ -35,6 +37,7 @@ import { definitionContext, type FunctionLookup, type QueryContext } from '../bi
 import { ROW_TYPE_OIDS, rowTypeOf } from '../binder/row-types.ts';
 import { rulesOf } from '../binder/table-rules.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
+import { FUNCTIONS } from '../functions/directories.ts';
 import type { CatalogAccess } from '../functions/evaluation.ts';
 import { partNames } from '../object-names.ts';
 import type { SearchPath } from '../search-path.ts';
@@ -129,7 +132,8 @@ class CatalogContents {
 
   readonly types: readonly TypeDefinition[];
   readonly functions: readonly UserFunction[];
-  /** The same, for what definitions call. */
+  readonly extensions: readonly Extension[];
+  /** The functions, for what definitions call. */
   readonly calls: FunctionLookup | undefined;
   /** By oid, once somebody has asked. */
   described: ReadonlyMap<number, readonly DescribedObject[]> | undefined;
@@ -140,10 +144,12 @@ class CatalogContents {
     sequences: readonly Sequence[],
     types: readonly TypeDefinition[],
     functions: readonly UserFunction[],
+    extensions: readonly Extension[],
     schemas: Schemas,
   ) {
     this.types = types;
     this.functions = functions;
+    this.extensions = extensions;
     this.calls = storedFunctions(new FunctionSet(functions), schemas);
     const related = new Map<Table['id'], CatalogTable>();
     for (const table of tables) related.set(table.id, openTable(keyspace, table, related, this.calls));
@@ -241,6 +247,10 @@ export class CatalogObjects implements CatalogAccess {
   #typeNamed(text: string): SqlType {
     const oid = this.#typeOid(splitName(text));
     return builtinType(text) ?? (oid === undefined ? 'unknown' : (typeOfOid(oid) ?? 'unknown'));
+  }
+
+  get extensions(): readonly Extension[] {
+    return this.#contents.extensions;
   }
 
   get types(): readonly TypeDefinition[] {
@@ -372,7 +382,31 @@ export class CatalogObjects implements CatalogAccess {
 
   /** How expressions are printed for whoever sees the catalog from this path. */
   style(style: DeparseStyle = {}): DeparseStyle {
-    return { ...style, titles: (type) => this.typeTitle(type), objects: this };
+    return {
+      ...style,
+      titles: (type) => this.typeTitle(type),
+      objects: this,
+      callees: (id) => this.calleeName(id),
+    };
+  }
+
+  /** A function that a user defined: with its schema where its name and types alone mean another one, or none. */
+  calleeName(id: number): string | undefined {
+    const user = this.functions.find((each) => each.id === id);
+    if (user === undefined) return undefined;
+    const types = inputTypes(user).join();
+    const first = this.#path.searched.find((schema) =>
+      schema.id < 0
+        ? schema.name === 'pg_catalog' && FUNCTIONS.named(user.name).some((each) => each.arguments.join() === types)
+        : this.functions.some(
+            (each) =>
+              each.name === user.name &&
+              inputTypes(each).join() === types &&
+              (each.schema ?? PUBLIC_SCHEMA) === schema.id,
+          ),
+    );
+    const isFound = first !== undefined && first.id === (user.schema ?? PUBLIC_SCHEMA);
+    return isFound ? quoteName(user.name) : `${quoteName(this.schemaName(user.schema))}.${quoteName(user.name)}`;
   }
 
   #text(expression: BoundExpression, table: Table | undefined): string {
@@ -500,8 +534,13 @@ export class CatalogObjects implements CatalogAccess {
     const columns = table.columns.map(({ name }) => name);
     const query = bindView(found, viewBinding(table.view!, this.#contents.calls));
     return (
-      deparseQuery(query, { pretty, nameOf, titles: (type) => this.typeTitle(type), columns }) ??
-      ` ${table.view!.text};`
+      deparseQuery(query, {
+        pretty,
+        nameOf,
+        titles: (type) => this.typeTitle(type),
+        callees: (id) => this.calleeName(id),
+        columns,
+      }) ?? ` ${table.view!.text};`
     );
   }
 
@@ -681,6 +720,7 @@ export async function loadObjects(transaction: Transaction, source: CatalogSourc
   const schemas = await readSchemas(transaction, keyspace);
   const types: TypeDefinition[] = [];
   const functions: UserFunction[] = [];
+  const extensions: Extension[] = [];
   const cursor = transaction.scan(keyspace.catalog.range());
   try {
     for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
@@ -690,11 +730,12 @@ export async function loadObjects(transaction: Transaction, source: CatalogSourc
         else if (kind === 'sequence') sequences.push(decodeSequence(value));
         else if (kind === 'type') types.push(decodeType(value));
         else if (kind === 'function') functions.push(decodeFunction(value));
+        else if (kind === 'extension') extensions.push(decodeExtension(value));
       }
     }
   } finally {
     cursor.close();
   }
-  const contents = new CatalogContents(source, tables, sequences, types, functions, schemas);
+  const contents = new CatalogContents(source, tables, sequences, types, functions, extensions, schemas);
   return new CatalogObjects(contents, { searched: [], named: [], creation: undefined });
 }

@@ -11,10 +11,10 @@ import { attrdefOid, CLASS_OIDS, ruleOid, schemaOid } from './oids.ts';
 import type { SystemRow } from './system-row.ts';
 import { classOidOf } from './type-rows.ts';
 
-const { pg_attrdef, pg_class, pg_constraint, pg_namespace, pg_proc, pg_rewrite, pg_type } = CLASS_OIDS;
+const { pg_attrdef, pg_class, pg_constraint, pg_extension, pg_namespace, pg_proc, pg_rewrite, pg_type } = CLASS_OIDS;
 
-/** `normal`; `auto`: goes with the other; `internal`: is a part of it. */
-type Kind = 'n' | 'a' | 'i';
+/** `normal`; `auto`: goes with the other; `internal`: is a part of it; `extension`: belongs to it. */
+type Kind = 'n' | 'a' | 'i' | 'e';
 
 function depend(
   [classid, objid, objsubid = 0]: readonly [number, number, number?],
@@ -51,8 +51,13 @@ export function* dependRows(objects: CatalogObjects): Iterable<SystemRow> {
       yield depend([pg_type, typeInfo(type.multirange).oid], 'i', [pg_type, type.id]);
     }
   }
-  for (const { id, schema, parameters, result } of objects.functions) {
+  for (const { id, schema } of objects.extensions) {
+    yield depend([pg_extension, id], 'n', [pg_namespace, schemaOid(schema)]);
+  }
+  for (const { id, schema, parameters, result, extension } of objects.functions) {
     yield depend([pg_proc, id], 'n', [pg_namespace, schemaOid(schema)]);
+    const owner = objects.extensions.find(({ name }) => name === extension);
+    if (owner !== undefined) yield depend([pg_proc, id], 'e', [pg_extension, owner.id]);
     for (const { type } of parameters) yield* onType([pg_proc, id], type);
     yield* onType([pg_proc, id], result as SqlType);
   }

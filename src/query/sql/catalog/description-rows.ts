@@ -26,6 +26,7 @@ type MaybeDescribed = Pick<DescribedObject, 'catalog' | 'oid'> & {
 
 function* allObjects(objects: CatalogObjects): Iterable<MaybeDescribed> {
   for (const { oid, comment } of objects.schemas()) yield { catalog: 'pg_namespace', oid, comment };
+  for (const { id: oid, comment } of objects.extensions) yield { catalog: 'pg_extension', oid, comment };
   for (const { id: oid, comment } of objects.functions) yield { catalog: 'pg_proc', oid, comment };
   for (const type of objects.types) {
     yield { catalog: 'pg_type', oid: type.id, comment: type.comment };

@@ -30,6 +30,7 @@ const AGGREGATE_OIDS = 620_000_000;
 /** Below those of users, by which tools tell what is worth dumping. */
 const CAST_OIDS = 10_000;
 const SQL_LANGUAGE = 14;
+const C_LANGUAGE = 13;
 const INTERNAL_LANGUAGE = 12;
 
 const VOLATILITY = { immutable: 'i', stable: 's', volatile: 'v' } as const;
@@ -119,13 +120,13 @@ export function* functionRows({ functions }: CatalogObjects): Iterable<SystemRow
       ),
       prokind: user.isProcedure === true ? 'p' : 'f',
       pronamespace: schemaOid(schema),
-      prolang: SQL_LANGUAGE,
-      procost: 100,
+      prolang: user.extension === undefined ? SQL_LANGUAGE : C_LANGUAGE,
+      procost: user.extension === undefined ? 100 : 1,
       prorows: returnsSet ? 1_000 : 0,
       proisstrict: strict,
       proretset: returnsSet,
       prosecdef: user.securityDefiner === true,
-      proparallel: 'u',
+      proparallel: user.extension === undefined ? 'u' : 's',
       provolatile: VOLATILITY[volatility],
       pronargdefaults: given.filter((each) => each.default !== undefined).length,
       proallargtypes: hasOutputs
@@ -147,8 +148,14 @@ export function* functionRows({ functions }: CatalogObjects): Iterable<SystemRow
           )
         : null,
       prosrc: source,
+      probin: user.extension === undefined ? null : libraryOf(user.extension),
     };
   }
+}
+
+/** Where PostgreSQL has the code of an extension. */
+function libraryOf(extension: string): string {
+  return `$libdir/${extension}`;
 }
 
 /** Undefined for types that it is not there for, those without an order among them. */
@@ -258,18 +265,20 @@ function userText(user: UserFunction, part: FunctionPart, objects: CatalogObject
     case 'definition': {
       const traits = [
         ...(user.volatility === 'volatile' ? [] : [user.volatility.toUpperCase()]),
+        ...(user.extension === undefined ? [] : ['PARALLEL SAFE']),
         ...(user.strict ? ['STRICT'] : []),
         ...(user.securityDefiner === true ? ['SECURITY DEFINER'] : []),
       ];
       const isProcedure = user.isProcedure === true;
       const word = isProcedure ? 'procedure' : 'function';
+      const library = user.extension === undefined ? '' : `'${libraryOf(user.extension)}', `;
       const tag = user.source.includes(`$${word}$`) ? `$${word}x$` : `$${word}$`;
       return [
         `CREATE OR REPLACE ${isProcedure ? 'PROCEDURE' : 'FUNCTION'} ${quoteName(objects.schemaName(user.schema))}.${quoteName(user.name)}(${argumentsText(user, objects, true)})`,
         ...(isProcedure ? [] : [` RETURNS ${resultText(user, objects)}`]),
-        ' LANGUAGE sql',
+        ` LANGUAGE ${user.extension === undefined ? 'sql' : 'c'}`,
         ...(traits.length === 0 ? [] : [` ${traits.join(' ')}`]),
-        user.clause ?? `AS ${tag}${user.source}${tag}`,
+        user.clause ?? `AS ${library}${tag}${user.source}${tag}`,
         '',
       ].join('\n');
     }
@@ -354,9 +363,9 @@ export function functionName(objects: CatalogObjects, oid: number, withTypes: bo
   }
   const user = objects.functions.find(({ id }) => id === oid);
   const builtin = user === undefined ? builtins()[oid - FUNCTION_OIDS]?.definition : undefined;
-  const name = user?.name ?? builtin?.name;
+  const name = user === undefined ? builtin && quoteName(builtin.name) : objects.calleeName(oid);
   if (name === undefined) return undefined;
-  if (!withTypes) return quoteName(name);
+  if (!withTypes) return name;
   const types = user === undefined ? declaredTypes(builtin!) : inputs(user.parameters).map(({ type }) => type);
-  return `${quoteName(name)}(${types.map(titleOf).join(',')})`;
+  return `${name}(${types.map(titleOf).join(',')})`;
 }

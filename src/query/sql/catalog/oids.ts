@@ -11,6 +11,7 @@ export const CLASS_OIDS = {
   pg_constraint: 2606,
   pg_namespace: 2615,
   pg_rewrite: 2618,
+  pg_extension: 3079,
 } as const;
 
 /** Of indexes. */

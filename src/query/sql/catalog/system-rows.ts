@@ -12,6 +12,7 @@ import { ACTIVITY_ROWS } from './activity-rows.ts';
 import { type CatalogObjects, type IndexObject, indexOidOf, indexParts, parametersOf } from './catalog-objects.ts';
 import { dependRows } from './depend-rows.ts';
 import { descriptionRows } from './description-rows.ts';
+import { EXTENSION_ROWS } from './extension-rows.ts';
 import { aggregateRows, castRows, functionRows, operatorRows } from './function-rows.ts';
 import {
   ACCESS_METHODS,
@@ -455,6 +456,7 @@ const DATABASE_OWNER_ROLE: SystemRow = {
 
 export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
   ...STATISTICS_ROWS,
+  ...EXTENSION_ROWS,
   ...OPERATOR_CLASS_ROWS,
   ...ACTIVITY_ROWS,
   pg_class: classRows,
@@ -547,6 +549,7 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
   ],
   pg_language: () => [
     { oid: 12, lanname: 'internal', lanowner: OWNER },
+    { oid: 13, lanname: 'c', lanowner: OWNER },
     { oid: 14, lanname: 'sql', lanowner: OWNER, lanpltrusted: true },
   ],
   pg_description: descriptionRows,

@@ -27,7 +27,7 @@ export interface EvaluationContext extends TimeContext {
   readonly slots: SqlValue[];
   readonly statementMicros: bigint;
   /** Missing where nothing random may be asked for, as while constants are folded. */
-  readonly random?: Pick<Random, 'float' | 'uuid'>;
+  readonly random?: Pick<Random, 'float' | 'uuid' | 'bytes'>;
   /** Wall time now. */
   clockMicros(): bigint;
   readonly session: SessionFacts;

@@ -312,8 +312,9 @@ function instantiate(
       result,
       strict,
       volatility,
-      evaluate: () => null,
+      evaluate: typeof code === 'function' ? evaluation(code, definition, order, spread) : () => null,
       ...(returnsSet ? { returnsSet } : {}),
+      ...(waits ? { waits } : {}),
       user: { definition: definition.user, order, spread },
     };
   }

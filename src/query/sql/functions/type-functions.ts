@@ -28,7 +28,7 @@ export const TYPE_FUNCTIONS: FunctionTable = {
     session.seeded?.next() ?? requireRandom(random).float(),
 };
 
-function requireRandom(random: RunContext['random']): NonNullable<RunContext['random']> {
+export function requireRandom(random: RunContext['random']): NonNullable<RunContext['random']> {
   if (random !== undefined) return random;
   throw new SqlError('feature_not_supported', 'a random value is not supported in an expression that must be constant');
 }

@@ -39,6 +39,7 @@ export class CommentStatements {
     this.#session.block.refuseReadOnly('COMMENT');
     const routine = routineKind(objtype);
     if (objtype === 'OBJECT_SCHEMA') await this.#schema.schemas.comment(stringOf(object), comment);
+    else if (objtype === 'OBJECT_EXTENSION') await this.#schema.extensions.comment(stringOf(object), comment);
     else if (routine !== undefined && object !== undefined && 'ObjectWithArgs' in object) {
       await this.#schema.functions.comment(routine, object.ObjectWithArgs, comment);
     } else if (objtype === 'OBJECT_TYPE' || objtype === 'OBJECT_DOMAIN') {

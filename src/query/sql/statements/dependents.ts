@@ -7,6 +7,7 @@
  */
 
 import { decodeTable, readDependents, readTableById } from '../../../models/relational/catalog.ts';
+import type { Extension } from '../../../models/relational/extension-definition.ts';
 import { inputTypes, type UserFunction } from '../../../models/relational/function-definition.ts';
 import type { Schema } from '../../../models/relational/schema.ts';
 import type { Sequence } from '../../../models/relational/sequence.ts';
@@ -39,6 +40,7 @@ export type Doomed =
   | { readonly kind: 'type'; readonly type: TypeDefinition }
   | { readonly kind: 'field'; readonly type: TypeDefinition & { readonly kind: 'composite' }; readonly field: number }
   | { readonly kind: 'function'; readonly definition: UserFunction }
+  | { readonly kind: 'extension'; readonly extension: Extension }
   | { readonly kind: 'constraint'; readonly table: Table; readonly key: ForeignKey }
   | { readonly kind: 'check'; readonly table: Table; readonly check: Check }
   | { readonly kind: 'default' | 'column'; readonly table: Table; readonly column: number };
@@ -76,6 +78,10 @@ export class Dependents {
     switch (object.kind) {
       case 'schema':
         return { itself: (await this.#contents(transaction, object.schema)).map(whole) };
+      case 'extension': {
+        const members = await this.#schema.extensions.membersOf(object.extension.name);
+        return { itself: members.map((definition) => ({ object: { kind: 'function', definition }, isPart: true })) };
+      }
       case 'table': {
         const { table } = object;
         const title = `type ${await this.#lookup.title(transaction, table.name, table.schema)}`;
@@ -206,7 +212,11 @@ export class Dependents {
     }
     const functions = await this.#session.block.loadFunctions();
     for (const definition of functions.all) {
-      if ((definition.schema ?? PUBLIC_SCHEMA) === schema.id) found.push({ kind: 'function', definition });
+      if ((definition.schema ?? PUBLIC_SCHEMA) !== schema.id || definition.extension !== undefined) continue;
+      found.push({ kind: 'function', definition });
+    }
+    for (const extension of await this.#schema.extensions.inSchema(transaction, schema.id)) {
+      found.push({ kind: 'extension', extension });
     }
     return found;
   }
@@ -265,6 +275,8 @@ export class Dependents {
       }
       case 'sequence':
         return `sequence ${await of(object.sequence)}`;
+      case 'extension':
+        return `extension ${object.extension.name}`;
       case 'schema':
         return `schema ${quoteName(object.schema.name)}`;
       case 'check':
@@ -353,6 +365,8 @@ function idOf(object: Doomed): number {
       return object.schema.id;
     case 'function':
       return object.definition.id;
+    case 'extension':
+      return object.extension.id;
     case 'type':
       return object.type.id;
     case 'field':

@@ -8,6 +8,7 @@
 
 import type { DropStmt } from '@pgsql/types';
 import { deleteName, dropTable, readTableById, redefineTable } from '../../../models/relational/catalog.ts';
+import { deleteExtension } from '../../../models/relational/extension-definition.ts';
 import { functionKey, type UserFunction } from '../../../models/relational/function-definition.ts';
 import { dropSchema } from '../../../models/relational/schema.ts';
 import type { Sequence } from '../../../models/relational/sequence.ts';
@@ -27,7 +28,8 @@ import type { SchemaChanges } from './schema-changes.ts';
 
 type Sink = Pick<ResultSink, 'complete' | 'notice'>;
 
-type Kind = 'table' | 'view' | 'materialized view' | 'index' | 'sequence' | 'schema';
+type Kind = 'table' | 'view' | 'materialized view' | 'index' | 'sequence' | 'schema' | 'extension';
+type RelationKind = Exclude<Kind, 'schema' | 'extension'>;
 
 const KINDS: Readonly<Record<string, Kind>> = {
   OBJECT_TABLE: 'table',
@@ -36,6 +38,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   OBJECT_INDEX: 'index',
   OBJECT_SEQUENCE: 'sequence',
   OBJECT_SCHEMA: 'schema',
+  OBJECT_EXTENSION: 'extension',
 };
 
 const ARTICLES = {
@@ -69,6 +72,7 @@ const ORDER_OF_REMOVAL = [
   'field',
   'type',
   'sequence',
+  'extension',
   'schema',
 ] as const;
 
@@ -107,16 +111,17 @@ export class DropStatements {
     const transaction = await this.#schema.begin();
     const named: Entry[] = [];
     for (const name of objectNames(statement)) {
-      const found = kind === 'schema' ? this.#schemaNamed(name) : await this.#find(transaction, kind, name, missingOk);
+      const found = await this.#named(transaction, kind, name, missingOk);
       if (found !== undefined) {
         const entry = await this.#entry(transaction, found, undefined, false);
         if (!named.some(({ object }) => isSame(object, entry.object))) named.push(entry);
         continue;
       }
-      const what = kind === 'schema' ? name.name : shownName(name);
+      const isRelation = kind !== 'schema' && kind !== 'extension';
+      const what = isRelation ? shownName(name) : name.name;
       if (missingOk !== true) throw kind === 'schema' ? missingSchema(what) : missing(kind, what);
       const noSchema = name.schema !== undefined && this.#session.block.schemaNamed(name.schema) === undefined;
-      const message = noSchema && kind !== 'schema' ? `schema "${name.schema}"` : `${kind} "${what}"`;
+      const message = noSchema && isRelation ? `schema "${name.schema}"` : `${kind} "${what}"`;
       sink.notice({
         severity: 'NOTICE',
         condition: 'successful_completion',
@@ -225,6 +230,18 @@ export class DropStatements {
     await this.#dropAll(transaction, found.reverse(), { what: because, them: 'it' }, cascade, sink);
   }
 
+  async #named(
+    transaction: Transaction,
+    kind: Kind,
+    name: QualifiedName,
+    missingOk: boolean | undefined,
+  ): Promise<Doomed | undefined> {
+    if (kind === 'schema') return this.#schemaNamed(name);
+    if (kind !== 'extension') return this.#find(transaction, kind, name, missingOk);
+    const extension = await this.#schema.extensions.find(transaction, name.name);
+    return extension && { kind, extension };
+  }
+
   #schemaNamed({ name }: QualifiedName): Doomed | undefined {
     const { block } = this.#session;
     const schema = block.schemaNamed(name);
@@ -240,7 +257,7 @@ export class DropStatements {
 
   async #find(
     transaction: Transaction,
-    kind: Exclude<Kind, 'schema'>,
+    kind: RelationKind,
     name: QualifiedName,
     missingOk: boolean | undefined,
   ): Promise<Doomed | undefined> {
@@ -324,6 +341,9 @@ export class DropStatements {
       case 'function':
         transaction.delete(functionKey(keyspace, object.definition.id));
         this.#session.block.functionsChanged();
+        return;
+      case 'extension':
+        deleteExtension(transaction, keyspace, object.extension);
         return;
       case 'type': {
         const { id, name, schema } = object.type;
@@ -426,7 +446,8 @@ function listed(lines: readonly string[]): string {
 }
 
 function missing(kind: Exclude<Kind, 'schema'>, name: string): SqlError {
-  return new SqlError(kind === 'index' ? 'undefined_object' : 'undefined_table', `${kind} "${name}" does not exist`);
+  const isRelation = kind !== 'index' && kind !== 'extension';
+  return new SqlError(isRelation ? 'undefined_table' : 'undefined_object', `${kind} "${name}" does not exist`);
 }
 
 /** The names in DROP. */

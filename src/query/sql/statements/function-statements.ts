@@ -217,7 +217,8 @@ export class FunctionStatements {
       const found = await this.#find(kind, object.ObjectWithArgs, statement.missing_ok === true);
       if (typeof found === 'string') {
         sink.notice({ severity: 'NOTICE', condition: 'successful_completion', message: `${found}, skipping` });
-      } else if (!definitions.some(({ id }) => id === found.id)) definitions.push(found);
+      } else if (found.extension !== undefined) throw memberOf(found.extension, titleWith(found));
+      else if (!definitions.some(({ id }) => id === found.id)) definitions.push(found);
     }
     await this.#schema.drops.dropFunctions(transaction, definitions, statement.behavior === 'DROP_CASCADE', sink);
     sink.complete(verb);
@@ -311,6 +312,15 @@ export class FunctionStatements {
     if (mayMiss) return message;
     throw new SqlError('undefined_function', message);
   }
+}
+
+/** Of what goes with an extension, and not without it. */
+function memberOf(extension: string, title: string): SqlError {
+  return new SqlError(
+    'dependent_objects_still_exist',
+    `cannot drop function ${title} because extension ${extension} requires it`,
+    { hint: `You can drop extension ${extension} instead.` },
+  );
 }
 
 function shortTitle(type: ColumnType): string {

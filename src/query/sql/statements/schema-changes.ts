@@ -51,6 +51,7 @@ import { alterProperty } from './column-properties.ts';
 import { CommentStatements } from './comment-statements.ts';
 import { relationWord } from './dependents.ts';
 import { cascadeNotice, DropStatements } from './drop-statements.ts';
+import { ExtensionStatements } from './extension-statements.ts';
 import { FunctionStatements } from './function-statements.ts';
 import { IndexStatements } from './index-statements.ts';
 import { type FoundRelation, RelationLookup, schemaField, skipped } from './relation-lookup.ts';
@@ -79,6 +80,7 @@ export class SchemaChanges {
   readonly drops: DropStatements;
   readonly types: TypeStatements;
   readonly functions: FunctionStatements;
+  readonly extensions: ExtensionStatements;
   readonly views: ViewStatements;
   readonly indexes: IndexStatements;
   readonly #session: SessionContext;
@@ -102,6 +104,7 @@ export class SchemaChanges {
     this.drops = new DropStatements(session, this);
     this.types = new TypeStatements(session, this, runner);
     this.functions = new FunctionStatements(session, this, runner);
+    this.extensions = new ExtensionStatements(session, this);
     this.views = new ViewStatements(session, runner, this);
     this.indexes = new IndexStatements(session, runner, this);
   }

@@ -122,6 +122,7 @@ export class SchemaStatements {
   /** ALTER TABLE and SEQUENCE … SET SCHEMA. Indexes, and sequences of columns, move along. */
   async setSchema(statement: AlterObjectSchemaStmt, sink: Sink): Promise<void> {
     const { objectType = '', relation, newschema = '', missing_ok: missingOk } = statement;
+    if (objectType === 'OBJECT_EXTENSION') return this.#schema.extensions.setSchema(statement, sink);
     const words = objectType.replace('OBJECT_', '').replace('MATVIEW', 'MATERIALIZED VIEW').replaceAll('_', ' ');
     const kind = MOVED[objectType];
     if (kind === undefined || relation === undefined) throw notSupported(`ALTER ${words} … SET SCHEMA`);

@@ -97,6 +97,8 @@ export class UtilityStatements {
     if ('CreateFunctionStmt' in node)
       return this.#schema.functions.create(node.CreateFunctionStmt, statement.text, sink);
     if ('AlterFunctionStmt' in node) return this.#schema.functions.alter(node.AlterFunctionStmt, sink);
+    if ('CreateExtensionStmt' in node) return this.#schema.extensions.create(node.CreateExtensionStmt, sink);
+    if ('AlterExtensionStmt' in node) return this.#schema.extensions.update(node.AlterExtensionStmt, sink);
     if ('AlterEnumStmt' in node) return this.#schema.types.alterEnum(node.AlterEnumStmt, sink);
     if ('AlterDomainStmt' in node) return this.#schema.types.alterDomain(node.AlterDomainStmt, sink);
     if ('RenameStmt' in node) return this.#schema.names.rename(node.RenameStmt, sink);
