@@ -6,7 +6,7 @@ import { type Bytes, EMPTY_BYTES } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
 import type { HttpRequest } from './http.ts';
 import type { RequestHead } from './http-head.ts';
-import type { NodeSocket } from './node-sockets.ts';
+import type { NodeSocket } from './node-socket.ts';
 
 const NO_QUERY = new URLSearchParams();
 const PIECE_BYTES = 64 * 1024;

@@ -29,7 +29,7 @@ import { nodeHttp } from './builtin-http.ts';
 import type { HttpHandler, HttpResponse } from './http.ts';
 import { HeadParser, type RequestHead } from './http-head.ts';
 import { LaneRequest, LongBody } from './http-lane-request.ts';
-import { NodeSocket } from './node-sockets.ts';
+import { NodeSocket } from './node-socket.ts';
 import { nodeTimers } from './node-timers.ts';
 import type { Timer } from './platform.ts';
 import type { SocketHandlers } from './sockets.ts';

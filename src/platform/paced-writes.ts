@@ -6,34 +6,70 @@
  * So a turn hands over a piece or two of what is large, of all sockets together. Those that have more stand in line for the next
  * turns, behind the others again after each piece. A socket of which the kernel has not taken all leaves the line until it has.
  *
- * Smaller pieces would let others come sooner, but a client that is alone would pay for it: each wakes it up, and values of
- * a megabyte took half as long again by pieces of 256 KB. What is not large is handed over as it is.
+ * Smaller pieces let others come sooner, but each wakes the client up, and values of a megabyte took one that is alone half as long
+ * again by pieces of 256 KB. So they are small only while others are answered in short, as they were a moment ago. Then a
+ * turn that has handed over more than its share owes it to the next ones, too: what callbacks of the poll write and what stands in
+ * line would otherwise come one after the other, in different turns by this count and without a poll in between.
+ *
+ * What is not large is handed over as it is.
  */
 
 import type { Bytes } from '../base/bytes.ts';
 
 /** Longer writes are large. */
-export const LARGE_BYTES = 512 * 1024;
+export const LARGE_BYTES = 256 * 1024;
 
-/** A longer write is parted. */
-const PIECE_BYTES = 1024 * 1024;
-/** A turn that has handed over so many hands over no further piece. */
-const TURN_BYTES = 512 * 1024;
+/** An answer that is no longer is short. */
+export const SHORT_ANSWER_BYTES = 16 * 1024;
+
+interface Pace {
+  /** A longer write is parted. */
+  readonly pieceBytes: number;
+  /** A turn that has handed over so many hands over no further piece. */
+  readonly turnBytes: number;
+}
+
+const ALONE: Pace = { pieceBytes: 1024 * 1024, turnBytes: 512 * 1024 };
+const AMONG_OTHERS: Pace = { pieceBytes: 256 * 1024, turnBytes: 128 * 1024 };
+/** So long after a short answer others are expected to ask again. */
+const OTHERS_MS = 20;
+
 /** So many may stand in line, others hand theirs over at once: what stands in line is kept in memory. */
 const LINE_MAX = 8;
 /** What a call of the system costs besides copying, in bytes that could be copied instead. */
 const CALL_BYTES = 8 * 1024;
 
+/** Who got the last short answer, unless a large one was written since. */
+let shortlyAnswered: object | undefined;
+/** Others ask until then. */
+let othersUntilMs = 0;
 /** In line, for this turn or the next ones. */
 const line: PacedWrites[] = [];
 /** Handed over in this turn. */
 let spentBytes = 0;
 let isTurnCounted = false;
 
-/** Whether a large write of `bytes` may be handed over as it is in this turn; it counts then. */
-export function mayWriteNow(bytes: number): boolean {
-  const isTurnOver = line.length > 0 || spentBytes >= TURN_BYTES;
-  if (line.length < LINE_MAX && (isTurnOver || bytes > PIECE_BYTES)) return false;
+/** What is written to `client` is short. */
+export function answersShortly(client: object): void {
+  shortlyAnswered = client;
+}
+
+/** @param client Who is written to at length. */
+function paceOf(client: object): Pace {
+  if (shortlyAnswered !== undefined && shortlyAnswered !== client) othersUntilMs = performance.now() + OTHERS_MS;
+  shortlyAnswered = undefined;
+  return pace();
+}
+
+function pace(): Pace {
+  return performance.now() < othersUntilMs ? AMONG_OTHERS : ALONE;
+}
+
+/** Whether a large write of `bytes` to `client` may be handed over as it is in this turn; it counts then. */
+export function mayWriteNow(client: object, bytes: number): boolean {
+  const { pieceBytes, turnBytes } = paceOf(client);
+  const isTurnOver = line.length > 0 || spentBytes >= turnBytes;
+  if (line.length < LINE_MAX && (isTurnOver || bytes > pieceBytes)) return false;
   countTurn();
   spentBytes += bytes + CALL_BYTES;
   return true;
@@ -41,13 +77,15 @@ export function mayWriteNow(bytes: number): boolean {
 
 /** What one socket was given to write and has not handed over yet, in order. */
 export class PacedWrites {
+  readonly #client: object;
   readonly #chunks: Bytes[] = [];
   readonly #writePiece: () => boolean;
   #bytes = 0;
   #isInLine = false;
 
   /** @param writePiece Hands over what `take` gives. @returns whether the piece after it may follow. */
-  constructor(writePiece: () => boolean) {
+  constructor(client: object, writePiece: () => boolean) {
+    this.#client = client;
     this.#writePiece = writePiece;
   }
 
@@ -61,17 +99,21 @@ export class PacedWrites {
     this.#bytes += bytes.length;
   }
 
-  /** The next piece. */
-  take(): Bytes {
-    const first = this.#chunks[0]!;
-    let piece = first;
-    if (first.length <= PIECE_BYTES) this.#chunks.shift();
-    else {
-      piece = first.subarray(0, PIECE_BYTES);
-      this.#chunks[0] = first.subarray(PIECE_BYTES);
+  /** The next piece: parts that follow each other. */
+  take(): readonly Bytes[] {
+    const piece: Bytes[] = [];
+    const { pieceBytes } = paceOf(this.#client);
+    let bytes = 0;
+    while (bytes < pieceBytes && this.#chunks.length > 0) {
+      const first = this.#chunks[0]!;
+      const part = first.length <= pieceBytes - bytes ? first : first.subarray(0, pieceBytes - bytes);
+      if (part === first) this.#chunks.shift();
+      else this.#chunks[0] = first.subarray(part.length);
+      piece.push(part);
+      bytes += part.length;
     }
-    this.#bytes -= piece.length;
-    spentBytes += piece.length + CALL_BYTES;
+    this.#bytes -= bytes;
+    spentBytes += bytes + CALL_BYTES;
     return piece;
   }
 
@@ -96,7 +138,7 @@ export class PacedWrites {
 
   /** Has pieces of those in line written until this turn has had its share. */
   static serve(): void {
-    while (line.length > 0 && spentBytes < TURN_BYTES) {
+    while (line.length > 0 && spentBytes < paceOf(line[0]!.#client).turnBytes) {
       const first = line.shift()!;
       first.#isInLine = false;
       if (first.#writePiece()) first.#standInLine();
@@ -111,9 +153,10 @@ function countTurn(): void {
 }
 
 function endTurn(): void {
-  spentBytes = 0;
+  const { turnBytes } = pace();
+  spentBytes = turnBytes === ALONE.turnBytes ? 0 : Math.max(0, spentBytes - turnBytes);
   isTurnCounted = false;
-  if (line.length === 0) return;
+  if (line.length === 0 && spentBytes === 0) return;
   countTurn();
   PacedWrites.serve();
 }

@@ -174,6 +174,19 @@ describe.each(subjects)('sockets of $name', (subject) => {
       }
     }));
 
+  it('send parts as they follow each other, short and long, in front of what is written next', () =>
+    run(async () => {
+      const [client, server] = await pair();
+      const part = (bytes: number, value: number) => new Uint8Array(bytes).fill(value);
+      const written = [part(10, 1), part(700_000, 2), part(2, 3), part(5, 4), part(2_000_000, 5), part(1, 6)];
+      server.socket!.writeAll([]);
+      server.socket!.writeAll(written.slice(0, 3));
+      server.socket!.writeAll(written.slice(3));
+      server.socket!.write(part(7, 8));
+      await client.until(({ bytes }) => bytes === 2_700_025);
+      expect(Buffer.compare(concatBytes(...client.received), concatBytes(...written, part(7, 8)))).toBe(0);
+    }));
+
   it('flush what was written before they end, and close both sides once', () =>
     run(async () => {
       const [client, server] = await pair();

@@ -82,6 +82,8 @@ export interface Socket {
    * false when they are kept until `onDrain`, and the buffer now belongs to the socket.
    */
   write(bytes: Bytes): boolean;
+  /** As `write`, of several one after the other. */
+  writeAll(parts: readonly Bytes[]): boolean;
   /** Stops and resumes delivery of `onData`. */
   pause(): void;
   resume(): void;

@@ -11,6 +11,8 @@ import type { Bytes } from '../base/bytes.ts';
 export interface StreamHandle {
   /** @returns 0, or a negative system error. What the kernel does not take at once stays queued with `request`. */
   writeBuffer(request: WriteRequest, bytes: Bytes): number;
+  /** As that, of several one after the other. */
+  writev(request: WriteRequest, parts: readonly Bytes[], areBuffers: true): number;
   /** Bytes queued. */
   readonly writeQueueSize: number;
   /** Sends the end behind what was written. @returns 0, or something else where nothing is sent. */
@@ -48,7 +50,7 @@ export interface ListeningHandle {
 export interface WriteRequest {
   oncomplete?: (status: number) => void;
   /** Keeps what is queued alive. */
-  buffer?: Bytes;
+  buffer?: Bytes | readonly Bytes[];
 }
 
 export interface ShutdownRequest {

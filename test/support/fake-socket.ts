@@ -21,6 +21,9 @@ export class FakeSocket implements Socket {
     this.written.push(Buffer.from(bytes));
     return true;
   }
+  writeAll(parts: readonly Uint8Array[]): boolean {
+    return this.write(Buffer.concat(parts));
+  }
   pause(): void {
     this.paused = true;
   }

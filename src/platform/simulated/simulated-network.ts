@@ -340,6 +340,10 @@ class SimulatedSocket implements Socket {
     return false;
   }
 
+  writeAll(parts: readonly Bytes[]): boolean {
+    return parts.map((part) => this.write(part)).every((isTaken) => isTaken);
+  }
+
   pause(): void {
     this.#paused = true;
   }

@@ -24,6 +24,9 @@ export const WEIGHED_BYTES = 1024 * 1024;
 /** A client that has left more than so many bytes unread is served in steps: see `isFarBehind`. */
 const UNREAD_BYTES = 1024 * 1024;
 
+/** Between values that are lent, so much is copied. */
+const COPIED_BYTES = 1024;
+
 /** Of messages that wait for a reply; beyond it everything is invalidated at once. */
 const PUSHES_MAX = 1_000;
 
@@ -138,18 +141,17 @@ export class ReplyOutput implements DurableWaiter {
     this.#held.drop();
   }
 
-  /** What is lent leaves from where it is. */
+  /** What is lent leaves from where it is; what is short between is copied, so that the socket keeps no buffer for it. */
   #sendParts(): void {
     const { writer } = this.#context;
-    let isKept = false;
+    const parts: Bytes[] = [];
+    let mayKeepBuffer = false;
     for (const { bytes, isLent } of writer.parts()) {
-      if (this.#isBehind && !isLent) this.#socket.write(Buffer.from(bytes));
-      else if (!this.#socket.write(bytes)) {
-        this.#isBehind = true;
-        if (!isLent) isKept = true;
-      }
+      const isCopied = !isLent && (this.#isBehind || bytes.length <= COPIED_BYTES);
+      if (bytes.length > 0) parts.push(isCopied ? Buffer.from(bytes) : bytes);
+      mayKeepBuffer ||= !isLent && !isCopied;
     }
-    if (isKept) writer.replaceBuffer();
+    if (!this.#socket.writeAll(parts) && mayKeepBuffer) writer.replaceBuffer();
     this.#check();
   }
 
