@@ -115,8 +115,18 @@ export class LocalTransaction implements Transaction, CursorSource {
     this.#owner = new LockOwner(options.label ?? 'transaction', kin);
     this.#validates = !this.#readOnly && this.isolation !== 'readCommitted';
     this.#within = options.within;
-    this.#snapshot = store.openSnapshot(this.#validates, options.within);
+    this.#snapshot =
+      options.snapshotOf === undefined
+        ? store.openSnapshot(this.#validates, options.within)
+        : this.#shared(options.snapshotOf);
     if (this.isolation === 'serializable' && !this.#readOnly) this.#reads = new ReadSet();
+  }
+
+  #shared(other: Transaction): Snapshot {
+    assert(other instanceof LocalTransaction && other.#store === this.#store, 'a snapshot of the same store');
+    assert(this.#validates && other.#validates, 'a snapshot is shared by transactions that isolate by it');
+    other.check();
+    return this.#store.snapshots.share(other.#snapshot);
   }
 
   get readVersion(): Version {

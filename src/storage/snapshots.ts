@@ -31,6 +31,8 @@ export class Snapshot {
   /** Needs the versions after `readVersion`, to be checked for conflicts when it commits. */
   validates: boolean;
   base: Base | undefined;
+  /** Transactions that read from it. */
+  holders = 1;
   /** Scans that read from it. */
   cursors = 0;
   /** Its versions were given up to keep memory bounded. */
@@ -82,7 +84,19 @@ export class Snapshots {
     return snapshot;
   }
 
+  /** One more transaction reads from it: it is closed when all of them have closed it. */
+  share(snapshot: Snapshot): Snapshot {
+    assert(this.#open.has(snapshot), 'a snapshot that is open is shared');
+    snapshot.holders++;
+    return snapshot;
+  }
+
   close(snapshot: Snapshot): void {
+    if (--snapshot.holders === 0) this.#drop(snapshot);
+  }
+
+  /** Whoever still holds it. */
+  #drop(snapshot: Snapshot): void {
     if (!this.#open.delete(snapshot)) return;
     this.#validating.delete(snapshot);
     this.#unbased.delete(snapshot);
@@ -187,7 +201,7 @@ export class Snapshots {
         // Nothing is kept for it any more, neither to read nor to be checked against.
         snapshot.tooOld = true;
         snapshot.validates = false;
-        this.close(snapshot);
+        this.#drop(snapshot);
       }
     }
     // A base may outlive who read from it: while it is the newest, or while a read is under way.
@@ -202,7 +216,7 @@ export class Snapshots {
 
   closeAll(): void {
     this.#closed = true;
-    for (const snapshot of this.#open) this.close(snapshot);
+    for (const snapshot of this.#open) this.#drop(snapshot);
     this.applied();
     assert(this.#bases.length === 0 || this.#pins > 0, 'an engine view outlived all snapshots');
   }

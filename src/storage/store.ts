@@ -55,6 +55,11 @@ export interface TransactionOptions {
   readonly label?: string;
   /** Of the same client: a deadlock may lead through both its locks and the transaction's. */
   readonly sessionLocks?: SessionLocks;
+  /**
+   * An open transaction that this one reads from the same snapshot as, whatever was committed since, and for as long as it likes.
+   * Both isolate by snapshots, and neither is read-only. Not where `supports.shared`.
+   */
+  readonly snapshotOf?: Transaction;
   /** A promise to touch no key outside of it: then nobody has to hand over writes held back elsewhere. */
   readonly within?: KeyRange;
 }

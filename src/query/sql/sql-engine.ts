@@ -24,6 +24,7 @@ import { SystemTables } from './catalog/system-tables.ts';
 import { loadFunctions, UserFunctions } from './catalog/user-functions.ts';
 import { UserTypes } from './catalog/user-types.ts';
 import { CatalogCache, type CatalogTable } from './catalog-cache.ts';
+import { ExportedSnapshots } from './exported-snapshots.ts';
 import type { IndexBuild } from './index-builds.ts';
 import { DEFAULT_SQL_LIMITS, type SqlLimits } from './limits.ts';
 import type { AdvisoryLocks } from './locks/advisory-locks.ts';
@@ -97,6 +98,7 @@ export class SqlEngine {
   readonly catalog: CatalogCache;
   readonly sequences: Sequences;
   readonly transactionIds: TransactionIds;
+  readonly exportedSnapshots = new ExportedSnapshots();
   /** Wall time of the start, in microseconds since 1970. */
   readonly startedMicros: bigint;
   readonly types: UserTypes;

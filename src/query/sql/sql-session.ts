@@ -135,6 +135,7 @@ export class SqlSession {
         current: () => block.current(),
         currentIfAssigned: () => block.currentIfAssigned(),
         snapshot: () => block.snapshot(),
+        exportSnapshot: () => block.exportSnapshot(options.processId),
         status: (id) => engine.transactionIds.status(id),
       },
       seeded: new SeededNumbers(),

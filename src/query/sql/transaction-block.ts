@@ -27,7 +27,7 @@ import { Portals } from './portals.ts';
 import { resolvePath, type SearchPath, schemaNamed } from './search-path.ts';
 import type { ParameterMark, SessionParameters } from './session-parameters.ts';
 import type { SqlEngine } from './sql-engine.ts';
-import { SqlError } from './sql-error.ts';
+import { notSupported, SqlError } from './sql-error.ts';
 import type { RowChange } from './statistics/table-statistics.ts';
 import { readWriteConflict } from './store-errors.ts';
 import { isTemporary, type OnCommit } from './temporary-relations.ts';
@@ -95,6 +95,8 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   /** Its number, once it has asked for it; and its snapshot of others', where it reads from one. */
   #id: bigint | undefined;
   #idSnapshot: Snapshot | undefined;
+  /** The name under which others find its snapshot, once it has exported it. */
+  #exported: string | undefined;
   parametersAtBegin: ParameterMark | undefined;
   readonly sequences: SessionSequences;
   readonly advisory: AdvisoryLocks;
@@ -217,6 +219,41 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     return snapshot;
   }
 
+  /** See `TransactionAccess.exportSnapshot`. @param processId Of the session. */
+  exportSnapshot(processId: number): string {
+    const { exportedSnapshots, store } = this.#engine;
+    if (this.savepoints.length > 0) {
+      throw new SqlError('active_sql_transaction', 'cannot export a snapshot from a subtransaction');
+    }
+    if (store.supports.shared) throw notSupported('a snapshot of several servers');
+    if (this.storeIsolation() === 'readCommitted' || this.transaction === undefined) {
+      throw notSupported('exporting a snapshot at READ COMMITTED');
+    }
+    this.#exported ??= exportedSnapshots.export(this.transaction, processId);
+    return this.#exported;
+  }
+
+  /** The transaction, which has done nothing yet, reads as the one that exported this snapshot does. */
+  importSnapshot(name: string): void {
+    const { exportedSnapshots, store } = this.#engine;
+    if (this.ranStatement || this.savepoints.length > 0 || this.transaction !== undefined) {
+      throw new SqlError('active_sql_transaction', 'SET TRANSACTION SNAPSHOT must be called before any query');
+    }
+    const isolation = this.storeIsolation();
+    const refused = (message: string): SqlError => new SqlError('feature_not_supported', message);
+    if (isolation === 'readCommitted') {
+      const levels = 'SERIALIZABLE or REPEATABLE READ';
+      throw refused(`a snapshot-importing transaction must have isolation level ${levels}`);
+    }
+    if (store.supports.shared) throw notSupported('a snapshot of several servers');
+    const source = exportedSnapshots.require(name);
+    if (isolation === 'serializable' && source.isolation !== 'serializable') {
+      throw refused('a serializable transaction cannot import a snapshot from a non-serializable transaction');
+    }
+    this.begin(false, source);
+    this.ranStatement = true;
+  }
+
   /** Whether this transaction holds the definition of a table in share. */
   holdsTable(id: number): boolean {
     return this.#heldTables?.has(id) === true;
@@ -260,11 +297,12 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   }
 
   /** `expectsReads` as in `TransactionOptions`. */
-  begin(expectsReads = false): Transaction {
+  begin(expectsReads = false, snapshotOf?: Transaction): Transaction {
     const transaction = this.#engine.store.begin({
       isolation: this.storeIsolation(),
       label: this.#label,
       expectsReads,
+      ...(snapshotOf === undefined ? {} : { snapshotOf }),
       ...(this.advisory.locks === undefined ? {} : { sessionLocks: this.advisory.locks }),
     });
     this.transaction = transaction;
@@ -517,6 +555,8 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     if (this.#id !== undefined) this.#engine.transactionIds.end(this.#id, outcome);
     this.#id = undefined;
     this.#idSnapshot = undefined;
+    if (this.#exported !== undefined) this.#engine.exportedSnapshots.forget(this.#exported);
+    this.#exported = undefined;
     this.#endExecutions();
     this.transaction = undefined;
     this.status = 'none';

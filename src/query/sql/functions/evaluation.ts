@@ -82,6 +82,8 @@ export interface TransactionAccess {
   currentIfAssigned(): bigint | null;
   /** The same through a transaction that reads from one snapshot. */
   snapshot(): Snapshot;
+  /** The name that other transactions take its snapshot by. @throws SqlError `feature_not_supported`. */
+  exportSnapshot(): string;
   /** @throws SqlError `invalid_parameter_value`. */
   status(id: bigint): string | null;
 }

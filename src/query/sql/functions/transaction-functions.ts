@@ -14,6 +14,7 @@ function transactions({ session }: RunContext): TransactionAccess {
 const current = (context: RunContext): bigint => transactions(context).current();
 const currentIfAssigned = (context: RunContext): bigint | null => transactions(context).currentIfAssigned();
 const snapshot = (context: RunContext): string => formatSnapshot(transactions(context).snapshot());
+const exportSnapshot = (context: RunContext): string => transactions(context).exportSnapshot();
 const status = (id: bigint, context: RunContext): string | null => transactions(context).status(id);
 const visible = (id: bigint, text: string): boolean => isVisible(id, readSnapshot(text));
 
@@ -33,6 +34,7 @@ export const TRANSACTION_FUNCTIONS: FunctionTable = {
   'pg_current_xact_id() xid8 stable': current,
   'pg_current_xact_id_if_assigned() xid8 stable': currentIfAssigned,
   'pg_current_snapshot() pg_snapshot stable': snapshot,
+  'pg_export_snapshot() text volatile': exportSnapshot,
   'pg_xact_status(xid8) text volatile': status,
   'pg_visible_in_snapshot(xid8, pg_snapshot) bool': visible,
   'txid_current() int8 stable': current,

@@ -223,13 +223,14 @@ export class SettingStatements {
         return;
       case 'VAR_SET_MULTI':
         if (name === 'TRANSACTION') {
-          if (this.#block.status === 'implicit' && this.#block.standsAlone) {
-            sink.notice({
-              severity: 'WARNING',
-              condition: 'no_active_sql_transaction',
-              message: 'SET TRANSACTION can only be used in transaction blocks',
-            });
-          } else this.#setTransactionModes(args ?? []);
+          if (this.#isAlone) this.#warnOfTransaction(sink);
+          else this.#setTransactionModes(args ?? []);
+          sink.complete('SET');
+          return;
+        }
+        if (name === 'TRANSACTION SNAPSHOT') {
+          if (this.#isAlone) this.#warnOfTransaction(sink);
+          this.#block.importSnapshot(settingOf(args![0]!, name));
           sink.complete('SET');
           return;
         }
@@ -255,6 +256,19 @@ export class SettingStatements {
       default:
         throw notSupported('SET … FROM CURRENT');
     }
+  }
+
+  /** The statement is all of its transaction. */
+  get #isAlone(): boolean {
+    return this.#block.status === 'implicit' && this.#block.standsAlone;
+  }
+
+  #warnOfTransaction(sink: Pick<ResultSink, 'notice'>): void {
+    sink.notice({
+      severity: 'WARNING',
+      condition: 'no_active_sql_transaction',
+      message: 'SET TRANSACTION can only be used in transaction blocks',
+    });
   }
 
   setConstraints(
