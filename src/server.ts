@@ -30,7 +30,6 @@ import { pollBusily } from './platform/busy-polling.ts';
 import { boundHeap, spareSmallHeap } from './platform/heap-bounds.ts';
 import { type HttpHandler, type HttpListener, listenHttp } from './platform/http.ts';
 import { newLoopShare } from './platform/loop-share.ts';
-import { SYSTEM, SYSTEM_MEMORY_BYTES } from './platform/machine.ts';
 import { newNodePlatform, temporaryDirectory } from './platform/node-platform.ts';
 import { newPinoLog } from './platform/pino-log.ts';
 import type { Platform } from './platform/platform.ts';
@@ -58,13 +57,16 @@ import {
 import { operationsHandler } from './protocols/http/operations.ts';
 import { OPEN_PRINCIPALS } from './protocols/pgwire/authentication.ts';
 import { type PgwireOptions, pgwireListener } from './protocols/pgwire/listener.ts';
-import { Rehearsal, type Stage } from './protocols/pgwire/rehearsal.ts';
+import { rehearseStatements } from './protocols/pgwire/rehearsal.ts';
 import { PrincipalStore } from './protocols/principals.ts';
+import { Rehearsal, type Stage } from './protocols/rehearsal.ts';
 import { respListener } from './protocols/resp/listener.ts';
+import { rehearseCommands } from './protocols/resp/rehearsal.ts';
 import { openScratchStore, restoreProvider, Stores } from './providers/registry.ts';
 import type { SqlLimits } from './query/sql/limits.ts';
 import { SqlEngine } from './query/sql/sql-engine.ts';
 import { TemporaryFiles } from './query/sql/workspace/temporary-files.ts';
+import { actorOptions, commandStage, respOptions } from './redis-wiring.ts';
 import { Keyspace } from './storage/keyspace.ts';
 import { LocalStore } from './storage/local-store.ts';
 import type { Store } from './storage/store.ts';
@@ -126,14 +128,12 @@ export async function runServer(config: Config, output: ServerOutput): Promise<R
   }
 }
 
-/** What Redis clients may keep waiting is a quarter of the memory, but enough for a large request and its reply. */
-const CLIENT_BYTES_MIN = 32 * 2 ** 20;
-
 /** In the data directory, for what statements cannot hold in memory. */
 const TEMPORARY_DIRECTORY = '.temporary';
 
-/** In the temporary directory, while statements are rehearsed. */
+/** In the temporary directory, while statements and commands are rehearsed. */
 const REHEARSAL_DIRECTORY = 'rehearsal';
+const COMMANDS_REHEARSAL_DIRECTORY = 'rehearsal-of-commands';
 
 /** What all statements may hold together is a quarter of the memory, one operator a quarter of that. */
 function queryLimits(memoryBytes: number): Pick<SqlLimits, 'queryBytesMax' | 'workBytesMax'> {
@@ -176,6 +176,8 @@ interface Foundation {
   /** Listeners of connections, and of requests, by name. */
   readonly sockets: Record<string, Listener>;
   readonly https: Record<string, HttpListener>;
+  /** What begins once all has started, one behind the other. */
+  readonly rehearsals: Rehearsal[];
   /** What lets requests under way be answered, before anything is closed. */
   readonly drains: (() => Promise<void>)[];
   readonly cleanup: Cleanup;
@@ -204,6 +206,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
     metrics: [],
     sockets: {},
     https: {},
+    rehearsals: [],
     drains: [],
     cleanup,
   };
@@ -248,6 +251,7 @@ async function start(config: Config, platform: Platform, log: Log, cleanup: Clea
   const listeners = Object.entries<Listener | HttpListener>({ ...sockets, ...https });
   const addresses = Object.fromEntries(listeners.map(([name, { host, port }]) => [name, { host, port }]));
   membership = await joinMembers(foundation, addresses);
+  void rehearse(foundation.rehearsals);
 
   const stopped = Promise.withResolvers<void>();
   let stopping: Promise<void> | undefined;
@@ -279,16 +283,8 @@ async function openActors(
 ): Promise<RoutedActorRuntime> {
   const runtimes = new Map<string, ActorRuntimeOptions>();
   for (const [name, store] of stores.byName) {
-    runtimes.set(name, {
-      store,
-      platform,
-      keyspace,
-      directory: await directoryOf(store, platform, keyspace, nodeId),
-      log,
-      activationsMax: config.actors.activationsMax,
-      mailboxTurnsMax: config.actors.mailboxTurnsMax,
-      memoryBytesMax: Math.floor(config.memory.limitBytes / 8 / stores.byName.size),
-    });
+    const directory = await directoryOf(store, platform, keyspace, nodeId);
+    runtimes.set(name, actorOptions(config, platform, log, { store, keyspace, directory }, stores.byName.size));
   }
   return new RoutedActorRuntime(runtimes, (type) => stores.ofActorType(type).name);
 }
@@ -336,36 +332,12 @@ function sqlOptions({ config, platform, keyspace }: Foundation, store: Store, di
 }
 
 async function listenToRedis(foundation: Foundation, partitions: KeyspacePartitions): Promise<void> {
-  const { config, platform, log, actors, principals, tls, metrics, sockets, drains } = foundation;
+  const { config, platform, log, actors, principals, tls, metrics, drains, cleanup, rehearsals } = foundation;
   const { redis } = config.listeners;
-  const resp = respListener({
-    partitions,
-    platform,
-    principals,
-    actors,
-    log,
-    info: {
-      version: VERSION,
-      processId: process.pid,
-      get port() {
-        return sockets.redis?.port ?? redis.port;
-      },
-      connectionsMax: redis.connectionsMax,
-      runId: Buffer.from(platform.random.bytes(20)).toString('hex'),
-      startedAtMs: platform.clock.nowMs(),
-      memoryBytes: () => process.memoryUsage.rss(),
-      memoryPeakBytes: () => process.resourceUsage().maxRSS * 1_024,
-      systemMemoryBytes: SYSTEM_MEMORY_BYTES,
-      system: SYSTEM,
-      processorMicros: () => process.cpuUsage(),
-    },
-    limits: {
-      loginMs: redis.connectTimeoutMs,
-      commandsMax: redis.pipelineCommandsMax,
-      clientBytesMax: Math.max(CLIENT_BYTES_MIN, Math.floor(config.memory.limitBytes / 4)),
-    },
-    disabledCommands: redis.disabledCommands,
-  });
+  const port = () => foundation.sockets.redis?.port ?? redis.port;
+  const resp = respListener(
+    respOptions(config, platform, { version: VERSION, port }, { partitions, principals, actors, log }),
+  );
   metrics.push(respMetrics(resp, partitions));
   drains.push(() => resp.drain(DRAIN_MS_MAX));
   const options = {
@@ -375,10 +347,48 @@ async function listenToRedis(foundation: Foundation, partitions: KeyspacePartiti
     ...(tls !== undefined && { tls }),
   };
   await listen(foundation, 'redis', '--redis-port', options, resp.accept);
+  const directory = join(config.server.dataDir, TEMPORARY_DIRECTORY, COMMANDS_REHEARSAL_DIRECTORY);
+  // What a process left that was killed meanwhile.
+  await platform.files.remove(directory);
+  if (redis.rehearsal === 'never' || config.memory.limitBytes < REHEARSED_AT_START_BYTES) return;
+  if (partitions.store.supports.shared) return; // Every command is a transaction of its own there.
+  const rehearsal = new Rehearsal({
+    platform,
+    log,
+    what: 'commands',
+    openStage: () => openCommandStage(foundation, directory),
+    perform: rehearseCommands,
+    loopShare: newLoopShare(),
+  });
+  drains.push(() => rehearsal.stop());
+  cleanup.push({ what: 'rehearsal of commands', undo: () => rehearsal.stop() });
+  rehearsals.push(rehearsal);
+}
+
+/** Where commands are rehearsed: as clients have it, but for the store, which is of the same kind. */
+async function openCommandStage({ config, platform, nodeId }: Foundation, directory: string): Promise<Stage> {
+  const store = await openScratchStore(config, 'keyvalue', directory, platform);
+  const keyspace = new Keyspace();
+  const placement = await directoryOf(store, platform, keyspace, nodeId);
+  const stage = commandStage(config, platform, VERSION, { store, keyspace, directory: placement });
+  const close = async (): Promise<void> => {
+    await stage.close();
+    await store.close();
+    await platform.files.remove(directory);
+  };
+  return { accept: stage.accept, close };
+}
+
+/** One behind the other: two at once would each take the other for a busy client. */
+async function rehearse(rehearsals: readonly Rehearsal[]): Promise<void> {
+  for (const rehearsal of rehearsals) {
+    rehearsal.begin();
+    await rehearsal.done;
+  }
 }
 
 async function listenToPostgres(foundation: Foundation, sql: SqlEngine): Promise<void> {
-  const { config, platform, log, principals, tls, drains, cleanup } = foundation;
+  const { config, platform, log, principals, tls, drains, cleanup, rehearsals } = foundation;
   const { postgres } = config.listeners;
   const pgwire = pgwireListener(sql, pgwireOptions(foundation, { principals, log, tls }));
   drains.push(() => pgwire.drain(STATEMENTS_DRAIN_MS_MAX));
@@ -388,6 +398,8 @@ async function listenToPostgres(foundation: Foundation, sql: SqlEngine): Promise
   const rehearsal = new Rehearsal({
     platform,
     log,
+    what: 'statements',
+    perform: rehearseStatements,
     openStage: () => openStage(foundation, sql, directory),
     loopShare: newLoopShare(),
   });
@@ -398,10 +410,11 @@ async function listenToPostgres(foundation: Foundation, sql: SqlEngine): Promise
     if (postgres.rehearsal !== 'never') rehearsal.begin();
     return pgwire.accept(socket);
   });
-  if (postgres.rehearsal === 'start' && config.memory.limitBytes >= REHEARSED_AT_START_BYTES) rehearsal.begin();
+  if (postgres.rehearsal === 'start' && config.memory.limitBytes >= REHEARSED_AT_START_BYTES)
+    rehearsals.push(rehearsal);
 }
 
-/** Made here for clients and for what is rehearsed: compiled code holds for objects of one shape. */
+/** For clients and for what is rehearsed. */
 function pgwireOptions(
   { config, platform }: Foundation,
   { principals, log, tls }: Pick<PgwireOptions, 'principals' | 'log'> & { readonly tls: ListenTls | undefined },

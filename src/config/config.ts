@@ -26,7 +26,7 @@ export interface Config {
   readonly warnings: readonly Problem[];
 }
 
-/** When statements are rehearsed: once the server has started, or with the first connection. */
+/** When statements and commands are rehearsed: once the server has started, or with the first connection. */
 export type RehearsalBegin = 'start' | 'connection' | 'never';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
@@ -92,6 +92,7 @@ export interface ListenersConfig {
     readonly disabledCommands: readonly string[];
     /** Commands of one client that are executed before other clients have their turn. */
     readonly pipelineCommandsMax: number;
+    readonly rehearsal: Exclude<RehearsalBegin, 'connection'>;
     /** Of a file for entries that memory has no room for. */
     readonly entryFileBytesMax: number;
   };

@@ -197,6 +197,7 @@ function resolveListeners(settings: Settings): ListenersConfig {
       connectTimeoutMs: settings.read(FIELDS.redisConnect),
       disabledCommands: settings.read(FIELDS.redisDisabled).map((command) => command.toLowerCase()),
       pipelineCommandsMax: settings.read(FIELDS.redisPipeline),
+      rehearsal: settings.read(FIELDS.redisRehearsal),
       entryFileBytesMax: settings.read(FIELDS.redisEntryFile),
     },
   };

@@ -3,7 +3,7 @@
  * the keys of providers are in `provider-schema.ts`.
  *
  * Names of sections and keys are those of the Orbit-RS server file; `[memory]`, `[storage] durability`, `[routes]`,
- * `[actors]`, `[server.tls]`, `[server] busy_poll_us`, `[[security.users]]` and `[protocols.postgresql] rehearsal` are ours.
+ * `[actors]`, `[server.tls]`, `[server] busy_poll_us`, `[[security.users]]` and `rehearsal` of `[protocols.postgresql]` and `[protocols.redis]` are ours.
  */
 
 import { DURABILITIES } from '../base/durability.ts';
@@ -218,6 +218,13 @@ export const FIELDS = {
     10_000,
     'Commands of one client that are executed before other clients have their turn.',
     { env: 'ORBIT_REDIS_MAX_PIPELINE_SIZE' },
+  ),
+  redisRehearsal: field(
+    'protocols.redis.rehearsal',
+    word('start', 'never'),
+    'start',
+    'Whether commands are rehearsed once the server is idle, so that the first ones of clients are fast; not with a `[memory] limit` below 1 GB.',
+    { env: 'ORBIT_REDIS_REHEARSAL' },
   ),
   redisEntryFile: field(
     'protocols.redis.entry_file_limit',

@@ -157,7 +157,8 @@ function spawnOrbit(
 ): ChildProcess {
   const [program, ...rest] = [...under, process.execPath, ...NODE_FLAGS, MAIN, ...args];
   // Many servers of tests live for a moment, side by side: what one rehearses for later is taken from the others.
-  const rehearsal = process.env.VITEST === undefined ? {} : { ORBIT_POSTGRES_REHEARSAL: 'connection' };
+  const isTest = process.env.VITEST !== undefined;
+  const rehearsal = isTest ? { ORBIT_POSTGRES_REHEARSAL: 'connection', ORBIT_REDIS_REHEARSAL: 'never' } : {};
   const env = { PATH: process.env.PATH, MALLOC_ARENA_MAX: '2', ...rehearsal, ...more };
   const child = spawn(program!, rest, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);

@@ -5,9 +5,10 @@ import type { Sockets } from '../../platform/sockets.ts';
 import { SqlEngine } from '../../query/sql/sql-engine.ts';
 import { SqlError } from '../../query/sql/sql-error.ts';
 import { SqlSession } from '../../query/sql/sql-session.ts';
+import { Rehearsal } from '../rehearsal.ts';
 import { OPEN_PRINCIPALS } from './authentication.ts';
 import { pgwireListener } from './listener.ts';
-import { Rehearsal } from './rehearsal.ts';
+import { rehearseStatements } from './rehearsal.ts';
 import { rehearsedTexts } from './rehearsed-texts.ts';
 
 let fixture: TestStore;
@@ -48,6 +49,8 @@ function newRehearsal(loopShare: () => number, clock = platform.clock, sockets: 
       const { accept } = pgwireListener(stage, { principals: OPEN_PRINCIPALS, platform, log: silentLog });
       return { accept, close };
     },
+    what: 'statements',
+    perform: rehearseStatements,
     loopShare,
   });
 }
