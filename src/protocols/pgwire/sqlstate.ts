@@ -70,6 +70,7 @@ const OF_CONDITION = {
   invalid_cursor_state: '24000',
   invalid_datetime_format: '22007',
   invalid_foreign_key: '42830',
+  invalid_grant_operation: '0LP01',
   invalid_tablesample_argument: '2202H',
   invalid_tablesample_repeat: '2202G',
   invalid_escape_sequence: '22025',

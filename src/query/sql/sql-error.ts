@@ -70,6 +70,7 @@ export const CONDITIONS = {
   invalid_cursor_state: 'invalid_argument',
   invalid_datetime_format: 'invalid_argument',
   invalid_foreign_key: 'invalid_argument',
+  invalid_grant_operation: 'invalid_argument',
   invalid_escape_sequence: 'invalid_argument',
   invalid_name: 'invalid_argument',
   invalid_object_definition: 'invalid_argument',

@@ -17,6 +17,7 @@ import { columnNames, primaryKeyName } from '../object-names.ts';
 import type { AccessMethod } from '../operator-classes.ts';
 import { at, notSupported, SqlError } from '../sql-error.ts';
 import { storageParameters } from '../storage-parameters.ts';
+import { requireTablespace } from '../tablespaces.ts';
 import { isObjectType } from '../types/object-names.ts';
 import { isInteger, type SqlType, titleOf } from '../types/types.ts';
 import { bindLike, type Likes } from './bind-like.ts';
@@ -185,7 +186,7 @@ function refuse(statement: CreateStmt): void {
   }
   if (statement.partspec !== undefined) throw notSupported('PARTITION BY', statement.partspec.location);
   if (statement.ofTypename !== undefined) throw notSupported('CREATE TABLE … OF', statement.ofTypename.location);
-  if (statement.tablespacename !== undefined) throw notSupported('TABLESPACE');
+  requireTablespace(statement.tablespacename);
   if (statement.accessMethod !== undefined) throw notSupported('USING in CREATE TABLE');
 }
 
@@ -427,7 +428,7 @@ export function bindPrimaryKey(
   columns: readonly Column[],
 ): readonly number[] {
   const { location } = constraint;
-  if (constraint.indexspace !== undefined) throw notSupported('USING INDEX TABLESPACE', location);
+  requireTablespace(constraint.indexspace);
   const positions: number[] = [];
   for (const name of names) {
     const position = columns.findIndex((column) => column.name === name);

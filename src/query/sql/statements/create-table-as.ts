@@ -17,6 +17,7 @@ import type { SessionContext } from '../session-context.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
 import { storageParameters } from '../storage-parameters.ts';
+import { requireTablespace } from '../tablespaces.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import { schemaField } from './relation-lookup.ts';
 import { onCommitOf, type SchemaChanges } from './schema-changes.ts';
@@ -45,7 +46,8 @@ export async function createTableAs(
   const query = invoked?.prepared.statement.node ?? source!;
   if (!('SelectStmt' in query)) throw new SqlError('wrong_object_type', 'prepared statement is not a SELECT');
   const title = isView ? 'CREATE MATERIALIZED VIEW' : 'CREATE TABLE AS';
-  const { rel, colNames, skipData, options, onCommit } = into!;
+  const { rel, colNames, skipData, options, onCommit, tableSpaceName } = into!;
+  requireTablespace(tableSpaceName);
   const unlogged = rel!.relpersistence === 'u';
   if (unlogged && isView) throw new SqlError('feature_not_supported', 'materialized views cannot be unlogged');
   const parameters = storageParameters('table', options ?? []);

@@ -5,6 +5,7 @@
 
 import type {
   AlterFunctionStmt,
+  AlterObjectSchemaStmt,
   CreateFunctionStmt,
   DropStmt,
   FuncCall,
@@ -261,6 +262,27 @@ export class FunctionStatements {
       throw new SqlError('duplicate_function', `function ${shown} already exists in schema "public"`);
     }
     this.#store(transaction, { ...found, name: newname });
+    sink.complete(verb);
+  }
+
+  async setSchema(kind: RoutineKind, { object, newschema = '' }: AlterObjectSchemaStmt, sink: Sink): Promise<void> {
+    const verb = `ALTER ${kind.toUpperCase()}`;
+    this.#session.block.refuseReadOnly(verb);
+    const transaction = await this.#schema.begin();
+    const named = object !== undefined && 'ObjectWithArgs' in object ? object.ObjectWithArgs : {};
+    const found = await this.#find(kind, named, false);
+    if (typeof found === 'string') return;
+    const target = this.#schema.lookup.creation({ schema: newschema, name: found.name, location: undefined });
+    if (target.id !== (found.schema ?? PUBLIC_SCHEMA)) {
+      const types = inputTypes(found).join();
+      const others = (await this.#session.block.loadFunctions()).named(found.name, target.id);
+      if (others.some((each) => inputTypes(each).join() === types)) {
+        const shown = `${found.name}(${inputTypes(found).map(titleOf).join(', ')})`;
+        throw new SqlError('duplicate_function', `function ${shown} already exists in schema "${newschema}"`);
+      }
+      const { schema: _, ...moved } = found;
+      this.#store(transaction, { ...moved, ...schemaField(target) });
+    }
     sink.complete(verb);
   }
 

@@ -27,6 +27,7 @@ import type { SessionContext } from '../session-context.ts';
 import { missingSchema, notSupported, SqlError } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
 import { storageParameters } from '../storage-parameters.ts';
+import { requireTablespace } from '../tablespaces.ts';
 import { skipped } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 import { TableEditor } from './table-editor.ts';
@@ -93,7 +94,11 @@ export class IndexStatements {
     const table = await this.#schema.lockById(transaction, found.table!);
     const index = table.indexes?.find(({ id }) => id === found.id);
     let parameters = (index === undefined ? table.primaryKeyParameters : index.storageParameters) ?? [];
-    for (const { subtype = '', def } of changes) {
+    for (const { subtype = '', name: space, def } of changes) {
+      if (subtype === 'AT_SetTableSpace') {
+        requireTablespace(space);
+        continue;
+      }
       const isReset = subtype === 'AT_ResetRelOptions';
       if ((!isReset && subtype !== 'AT_SetRelOptions') || def === undefined || !('List' in def)) {
         throw notSupported('ALTER INDEX');

@@ -37,6 +37,7 @@ import type { SqlEngine } from '../sql-engine.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
 import { storageParameters } from '../storage-parameters.ts';
+import { requireTablespace } from '../tablespaces.ts';
 import { isTemporary, type OnCommit } from '../temporary-relations.ts';
 import type { TransactionBlock } from '../transaction-block.ts';
 import { clusteredOn, unclustered } from './cluster-statement.ts';
@@ -53,6 +54,7 @@ import { relationWord } from './dependents.ts';
 import { cascadeNotice, DropStatements } from './drop-statements.ts';
 import { ExtensionStatements } from './extension-statements.ts';
 import { FunctionStatements } from './function-statements.ts';
+import { GrantStatements } from './grant-statements.ts';
 import { IndexStatements } from './index-statements.ts';
 import { type FoundRelation, RelationLookup, schemaField, skipped } from './relation-lookup.ts';
 import { RenameStatements } from './rename-statements.ts';
@@ -81,6 +83,7 @@ export class SchemaChanges {
   readonly types: TypeStatements;
   readonly functions: FunctionStatements;
   readonly extensions: ExtensionStatements;
+  readonly grants: GrantStatements;
   readonly views: ViewStatements;
   readonly indexes: IndexStatements;
   readonly #session: SessionContext;
@@ -105,6 +108,7 @@ export class SchemaChanges {
     this.types = new TypeStatements(session, this, runner);
     this.functions = new FunctionStatements(session, this, runner);
     this.extensions = new ExtensionStatements(session, this);
+    this.grants = new GrantStatements(session, this);
     this.views = new ViewStatements(session, runner, this);
     this.indexes = new IndexStatements(session, runner, this);
   }
@@ -356,6 +360,8 @@ export class SchemaChanges {
       case 'AT_DropCluster':
         editor.table = unclustered(editor.table);
         return;
+      case 'AT_SetTableSpace':
+        return requireTablespace(command.name);
       case 'AT_SetLogged':
       case 'AT_SetUnLogged':
         return setLogged(editor, options, subtype === 'AT_SetLogged');

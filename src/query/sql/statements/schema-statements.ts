@@ -13,12 +13,13 @@ import { putSchema, type Schema } from '../../../models/relational/schema.ts';
 import { encodeSequence, sequenceKey } from '../../../models/relational/sequence.ts';
 import { PUBLIC_SCHEMA, type TableId } from '../../../models/relational/table.ts';
 import type { Transaction } from '../../../storage/store.ts';
-import { relationName, shownName } from '../binder/names.ts';
+import { relationName, shownName, stringsOf } from '../binder/names.ts';
 import type { ResultSink } from '../results.ts';
 import { requireOwner } from '../roles.ts';
 import { pathText } from '../search-path.ts';
 import type { SessionContext } from '../session-context.ts';
 import { missingSchema, notSupported, SqlError } from '../sql-error.ts';
+import { routineKind } from '../statement-kinds.ts';
 import { isTemporary } from '../temporary-relations.ts';
 import { schemaField, skipped } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
@@ -123,6 +124,9 @@ export class SchemaStatements {
   async setSchema(statement: AlterObjectSchemaStmt, sink: Sink): Promise<void> {
     const { objectType = '', relation, newschema = '', missing_ok: missingOk } = statement;
     if (objectType === 'OBJECT_EXTENSION') return this.#schema.extensions.setSchema(statement, sink);
+    const routine = routineKind(objectType);
+    if (routine !== undefined) return this.#schema.functions.setSchema(routine, statement, sink);
+    if (objectType === 'OBJECT_TYPE' || objectType === 'OBJECT_DOMAIN') return this.#moveType(statement, sink);
     const words = objectType.replace('OBJECT_', '').replace('MATVIEW', 'MATERIALIZED VIEW').replaceAll('_', ' ');
     const kind = MOVED[objectType];
     if (kind === undefined || relation === undefined) throw notSupported(`ALTER ${words} … SET SCHEMA`);
@@ -157,6 +161,28 @@ export class SchemaStatements {
     sink.complete(`ALTER ${words}`);
   }
 
+  async #moveType(
+    { objectType = 'OBJECT_TYPE', object, newschema = '' }: AlterObjectSchemaStmt,
+    sink: Sink,
+  ): Promise<void> {
+    const title = objectType.replace('OBJECT_', 'ALTER ');
+    this.#session.block.refuseReadOnly(title);
+    const transaction = await this.#schema.begin();
+    const names = object !== undefined && 'List' in object ? stringsOf(object.List.items) : [];
+    const found = await this.#schema.types.lookUp(transaction, names);
+    if (found === undefined) throw new SqlError('undefined_object', `type "${names.join('.')}" does not exist`);
+    if (objectType === 'OBJECT_DOMAIN' && found.kind !== 'domain') {
+      throw new SqlError('wrong_object_type', `${found.name} is not a domain`);
+    }
+    const target = this.#require(newschema);
+    const { schema: from, ...type } = found;
+    if (target.id !== (from ?? PUBLIC_SCHEMA)) {
+      await this.#moveName(transaction, type.name, from, target, 'type');
+      this.#schema.types.replace(transaction, { ...type, ...schemaField(target) } as typeof found);
+    }
+    sink.complete(title);
+  }
+
   async #moveTable(transaction: Transaction, id: TableId, target: Schema): Promise<void> {
     const { keyspace } = this.#session.engine;
     await this.#schema.lockTable(transaction, await readTableById(transaction, keyspace, id));
@@ -179,11 +205,18 @@ export class SchemaStatements {
     if (own !== undefined) own.definition = definition;
   }
 
-  async #moveName(transaction: Transaction, name: string, from: number | undefined, target: Schema): Promise<void> {
+  async #moveName(
+    transaction: Transaction,
+    name: string,
+    from: number | undefined,
+    target: Schema,
+    word: 'relation' | 'type' = 'relation',
+  ): Promise<void> {
     const { keyspace } = this.#session.engine;
     const relation = (await readName(transaction, keyspace, name, from))!;
     if ((await readName(transaction, keyspace, name, target.id)) !== undefined) {
-      throw new SqlError('duplicate_table', `relation "${name}" already exists in schema "${target.name}"`);
+      const condition = word === 'type' ? 'duplicate_object' : 'duplicate_table';
+      throw new SqlError(condition, `${word} "${name}" already exists in schema "${target.name}"`);
     }
     deleteName(transaction, keyspace, name, from);
     await putName(transaction, keyspace, name, target.id, relation);

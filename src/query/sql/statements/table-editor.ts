@@ -38,6 +38,7 @@ import { TableWriter } from '../operators/table-writer.ts';
 import { writeRulesOf } from '../planner/write-rules.ts';
 import { type Condition, notSupported, SqlError, withoutPlace } from '../sql-error.ts';
 import { storageParameters } from '../storage-parameters.ts';
+import { requireTablespace } from '../tablespaces.ts';
 import { type SqlType, titleOf } from '../types/types.ts';
 import { indexMethod, refuseOrder } from './index-methods.ts';
 import { buildIndex, eachRow, type PassOptions } from './rewrite-table.ts';
@@ -110,7 +111,7 @@ export class TableEditor {
       const index = await this.requireUsable(constraint);
       return this.#useIndex(index, constraint.conname ?? index.name, isPrimary);
     }
-    if (constraint.indexspace !== undefined) throw notSupported('TABLESPACE', location);
+    requireTablespace(constraint.indexspace);
     const parameters = storageParameters('index', constraint.options ?? []);
     const positions = names.map((name) => this.#keyColumn(name, this.#isNew ? location : -1));
     const twice = names.find((name, i) => names.indexOf(name) !== i);
@@ -142,7 +143,7 @@ export class TableEditor {
    */
   async addIndex(statement: IndexStmt, { invalid = false }: { readonly invalid?: boolean } = {}): Promise<TableId> {
     const method = indexMethod(statement);
-    if (statement.tableSpace !== undefined) throw notSupported('TABLESPACE');
+    requireTablespace(statement.tableSpace);
     const parameters = storageParameters(method === 'btree' ? 'index' : method, statement.options ?? []);
     const elements = (statement.indexParams ?? []).flatMap((node) => ('IndexElem' in node ? [node.IndexElem] : []));
     const including = (statement.indexIncludingParams ?? []).flatMap((node) =>

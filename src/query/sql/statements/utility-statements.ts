@@ -97,6 +97,10 @@ export class UtilityStatements {
     if ('CreateFunctionStmt' in node)
       return this.#schema.functions.create(node.CreateFunctionStmt, statement.text, sink);
     if ('AlterFunctionStmt' in node) return this.#schema.functions.alter(node.AlterFunctionStmt, sink);
+    if ('GrantStmt' in node) return this.#schema.grants.run(node.GrantStmt, sink);
+    if ('AlterDefaultPrivilegesStmt' in node) {
+      return this.#schema.grants.alterDefaults(node.AlterDefaultPrivilegesStmt, sink);
+    }
     if ('CreateExtensionStmt' in node) return this.#schema.extensions.create(node.CreateExtensionStmt, sink);
     if ('AlterExtensionStmt' in node) return this.#schema.extensions.update(node.AlterExtensionStmt, sink);
     if ('AlterEnumStmt' in node) return this.#schema.types.alterEnum(node.AlterEnumStmt, sink);
