@@ -8,16 +8,13 @@
  *
  * Its end is FIN behind what was written; then what still comes is read away until the peer has ended too, for a while at most
  * (`lingering.ts` says why).
- *
- * Of those who are refused for what they say first one is let go each millisecond, the others stand in line: it is the end that
- * whoever sends garbage in a loop waits for, and what comes faster only takes processor time from everybody else. They know by then why
- * they are refused. The line is short; who finds it full is let go at once.
  */
 
 import type { Bytes } from '../base/bytes.ts';
 import { linger } from './lingering.ts';
 import { nodeTimers } from './node-timers.ts';
 import type { Timer } from './platform.ts';
+import { mayGoNow } from './refusals.ts';
 import { spread } from './spread.ts';
 import type { Peer, ShutdownRequest, StreamHandle } from './stream-handle.ts';
 
@@ -25,9 +22,6 @@ export const READ_BYTES = 64 * 1024;
 
 /** How long a flushed connection waits for the peer's FIN. */
 export const LINGER_MS = 2_000;
-
-const LINE_MAX = 64;
-const PERIOD_MS = 1;
 
 /** The one buffer that sockets read into. */
 export class ReadBuffer {
@@ -58,8 +52,6 @@ export class BareStream {
   readonly handle: StreamHandle;
   readonly buffer: ReadBuffer;
   readonly #events: BareEvents;
-  /** Nothing was read yet, or what came first is being told. */
-  isFirst = true;
   #bytesRead = 0;
   #isReading = false;
   #isPaused = false;
@@ -131,7 +123,6 @@ export class BareStream {
     } else if (this.#isLeaving) this.#readAway(came);
     else {
       this.#events.onRead(this.buffer.first(came));
-      this.isFirst = false;
       if (came < READ_BYTES) return;
       if (this.#isLeaving) this.#readAway(came);
       else if (!this.isCut && !this.#isReleased) this.#events.onFull();
@@ -160,7 +151,7 @@ export class BareStream {
     if (this.#isPaused) this.#readOn();
   }
 
-  /** Sends the end behind what was written, after `leave`; closes when the peer has ended too. @param isRefused Stands in line for it. */
+  /** Sends the end behind what was written, after `leave`; closes when the peer has ended too. @param isRefused It stands in line for that (`refusals.ts`). */
   end(Request: new () => ShutdownRequest, isRefused: boolean): void {
     // Closing sends it too.
     if (this.#hasPeerEnded && this.handle.writeQueueSize === 0) this.cut();
@@ -216,29 +207,4 @@ export class BareStream {
 function isConnected(handle: StreamHandle): boolean {
   const peer: Peer = {};
   return handle.getpeername === undefined || handle.getpeername(peer) === 0;
-}
-
-/** Those who wait to be let go. */
-const line: (() => void)[] = [];
-/** One was let go less than a period ago. */
-let isPacing = false;
-
-/** @returns whether that is now; otherwise `letGo` is called when it is. */
-function mayGoNow(letGo: () => void): boolean {
-  if (line.length >= LINE_MAX) return true;
-  if (isPacing) {
-    line.push(letGo);
-    return false;
-  }
-  isPacing = true;
-  setTimeout(next, PERIOD_MS); // It keeps the process alive, which a connection that is not read does not.
-  return true;
-}
-
-function next(): void {
-  const letGo = line.shift();
-  isPacing = letGo !== undefined;
-  if (letGo === undefined) return;
-  setTimeout(next, PERIOD_MS);
-  letGo();
 }

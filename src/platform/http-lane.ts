@@ -264,7 +264,8 @@ class Connection implements SocketHandlers {
   /** As `node:http` does. */
   #refuse(): void {
     this.socket.write(Buffer.from('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n', 'latin1'));
-    this.#end();
+    this.#isOver = true;
+    this.socket.refuse();
   }
 
   #end(): void {

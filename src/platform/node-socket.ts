@@ -31,6 +31,7 @@ import { linger } from './lingering.ts';
 import { nodeTimers } from './node-timers.ts';
 import { NodeTlsIdentity, sessionOf } from './node-tls.ts';
 import { answersShortly, LARGE_BYTES, mayWriteNow, PacedWrites, SHORT_ANSWER_BYTES } from './paced-writes.ts';
+import { mayGoNow } from './refusals.ts';
 import type { Socket, SocketHandlers } from './sockets.ts';
 import { spread } from './spread.ts';
 import {
@@ -107,6 +108,7 @@ export class NodeSocket implements Socket, BareEvents {
   #paced: PacedWrites | undefined;
   #error: Error | undefined;
   #ended = false;
+  #isRefused = false;
   #detached = false;
   #drainAwaited = false;
   /** In a row: as long as reads fill the buffer libuv goes on with the same socket, up to 32 times. */
@@ -470,7 +472,7 @@ export class NodeSocket implements Socket, BareEvents {
         return;
       }
       if (this.#paced === undefined) this.#finish();
-      raw.resume(); // What still comes is read away.
+      else raw.resume(); // What still comes is read away.
       return;
     }
     this.#ended = true;
@@ -478,17 +480,26 @@ export class NodeSocket implements Socket, BareEvents {
     if (this.#paced === undefined) this.#finish();
   }
 
+  refuse(): void {
+    this.#isRefused = true;
+    this.end();
+  }
+
   /** All was handed over. */
   #finish(): void {
-    if (this.#bare !== undefined) {
-      this.#bare.end(ShutdownRequestClass!, this.#bare.isFirst);
-      return;
-    }
+    if (this.#bare !== undefined) this.#bare.end(ShutdownRequestClass!, this.#isRefused);
+    else if (!this.#isRefused || mayGoNow(() => this.#endRaw())) this.#endRaw();
+    else this.#raw!.pause();
+  }
+
+  #endRaw(): void {
     const raw = this.#raw!;
+    if (raw.destroyed) return;
     raw.end(() => {
       const timer = nodeTimers.after(LINGER_MS, () => raw.destroy());
       raw.once('close', () => timer.cancel());
     });
+    raw.resume(); // What still comes is read away.
   }
 
   /** Nothing more can be written. */

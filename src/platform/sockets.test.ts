@@ -389,7 +389,7 @@ describe('sockets of the machine', () => {
     const listener = await new NodeSockets().listen({}, (socket) => ({
       onData: (chunk) => {
         socket.write(utf8('no'));
-        socket.end();
+        socket.refuse();
         expect(socket.write(utf8('late'))).toBe(true);
         if (chunk[0] === 0x21) socket.destroy();
         if (chunk[0] === 0x3f) throw new Error('a bug');
@@ -441,7 +441,7 @@ describe('sockets of the machine', () => {
     const listener = await new NodeSockets().listen({}, (socket) => ({
       onData: () => {
         socket.write(utf8('no'));
-        socket.end();
+        socket.refuse();
       },
       onClose: () => {},
     }));

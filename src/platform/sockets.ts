@@ -89,5 +89,7 @@ export interface Socket {
   resume(): void;
   /** Flushes what was written, then closes. Nothing is delivered any more, and a peer that takes nothing delays it. */
   end(): void;
+  /** As `end`, of a client that was told why it is not served. It may wait for its end, so that whoever goes on in a loop is slowed down. */
+  refuse(): void;
   destroy(): void;
 }

@@ -36,6 +36,9 @@ export class FakeSocket implements Socket {
     this.handlers?.onClose();
     this.#ended.resolve();
   }
+  refuse(): void {
+    this.end();
+  }
   destroy(): void {
     this.end();
   }

@@ -360,6 +360,10 @@ class SimulatedSocket implements Socket {
     this.#deliverSoon(); // Reads away what still comes.
   }
 
+  refuse(): void {
+    this.end();
+  }
+
   destroy(): void {
     this.#abandon('process');
   }

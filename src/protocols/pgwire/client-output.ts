@@ -82,11 +82,12 @@ export class ClientOutput {
     drained?.();
   }
 
-  /** Writes what was gathered as it is, then nothing more. */
-  end(): void {
+  /** Writes what was gathered as it is, then nothing more. @param isRefused The client ends for what it sent, or for what happened to it. */
+  end(isRefused: boolean): void {
     this.writeNow();
     this.#closed = true;
-    this.#socket.end();
+    if (isRefused) this.#socket.refuse();
+    else this.#socket.end();
   }
 
   /** The socket has gone. */

@@ -78,6 +78,8 @@ export class PgConnection implements SocketHandlers {
   readonly #reply = (): void => {
     if (this.#replying) this.#replyNow();
   };
+  /** Nothing has come before what is being handled. */
+  #isFirst = true;
   /** The socket delivers nothing. */
   #paused = false;
   #ended = false;
@@ -116,6 +118,7 @@ export class PgConnection implements SocketHandlers {
     if (!this.#busy) this.#process();
     else if (this.#copy?.more() !== true) this.#pause();
     this.#reader.keep();
+    this.#isFirst = false;
   }
 
   onDrain(): void {
@@ -318,7 +321,8 @@ export class PgConnection implements SocketHandlers {
       case FRONTEND.sync:
         return this.#sync();
       case FRONTEND.terminate:
-        return whenReady(this.#output.flush(), () => this.#close());
+        // Whoever takes leave with its first words has awaited no answer, not even to its name.
+        return whenReady(this.#output.flush(), () => this.#close(this.#isFirst));
       case FRONTEND.flush:
         return this.#output.flush();
       case FRONTEND.parse:
@@ -476,19 +480,19 @@ export class PgConnection implements SocketHandlers {
     this.#output.dropUndurable();
     // A client that awaits the rest of a row would take an error for a part of it.
     if (this.#results?.isWithin !== true) message.errorResponse(this.#writer, 'FATAL', error);
-    this.#close();
+    this.#close(true);
   }
 
   #refuse(sqlstate: string, text: string, hint?: string): void {
     if (this.#results?.isWithin !== true) message.fatalResponse(this.#writer, sqlstate, text, hint);
-    this.#close();
+    this.#close(true);
   }
 
-  #close(): void {
+  #close(isRefused = false): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
     this.#login.end();
     this.#session?.close();
-    this.#output.end();
+    this.#output.end(isRefused);
   }
 }

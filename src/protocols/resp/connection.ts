@@ -68,6 +68,8 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   readonly #stretch: Stretch;
   readonly #output: ReplyOutput;
   #ended = false;
+  /** It ends for what it sent, or for what happened to it. */
+  #isRefused = false;
   #finishing = false;
   #paused = 0;
   #loginTimer: Timer | undefined;
@@ -344,6 +346,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
       countError(this.server.counters, 'ERR');
       this.#context.writer.error(`ERR ${batch.error}`);
       this.isEnding = true;
+      this.#isRefused = true;
     }
     this.#emit();
     return true;
@@ -447,6 +450,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
     if (this.isClosed) return;
     countError(this.server.counters, line);
     this.isEnding = true;
+    this.#isRefused = true;
     this.#output.fail(line);
     this.#end();
   }
@@ -478,6 +482,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   #end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#socket.end();
+    if (this.#isRefused) this.#socket.refuse();
+    else this.#socket.end();
   }
 }
