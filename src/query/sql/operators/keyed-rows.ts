@@ -6,7 +6,8 @@ import type { Key } from '../../../storage/key-range.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 import type { RowReader } from './row-reader.ts';
 
-const BATCH_KEYS = 256;
+/** Rows that are read together. */
+export const KEYS_AT_ONCE = 256;
 
 export class KeyedRows implements Operator {
   readonly #reader: RowReader;
@@ -34,7 +35,7 @@ export class KeyedRows implements Operator {
   }
 
   #read(): Awaitable<RowBatch | undefined> {
-    const keys = this.#keys.slice(this.#position, this.#position + BATCH_KEYS);
+    const keys = this.#keys.slice(this.#position, this.#position + KEYS_AT_ONCE);
     if (keys.length === 0) return undefined;
     this.#position += keys.length;
     const values = this.#context.batchGet(keys);

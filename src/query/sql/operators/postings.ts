@@ -26,7 +26,7 @@ export interface Search {
   readonly value: Evaluate;
 }
 
-interface Postings {
+export interface Postings {
   /** The first row at `from` or behind it; `from` never goes back. The bytes hold until the next call. */
   seek(from: Bytes): Awaitable<Bytes | undefined>;
   close(): void;
@@ -35,32 +35,42 @@ interface Postings {
 /** Of a row in memory, besides the bytes that tell it. */
 const POSTING_BYTES = 64;
 
+/** Lists that are read side by side; of more than these, one after another is gathered. */
+const MERGED_MAX = 32;
+
 /**
- * Tells `visit` of all rows that may meet all of `searches`, in the order of their keys.
- * @returns false, having told of none, where the values that are searched for have no terms: any row may meet them.
+ * The rows that may meet all of `searches`; undefined where the values that are searched for have no terms: any row may meet them.
+ * @param budget Of rows that have to be gathered.
  */
-export async function visitFound(
+export function openPostings(
   { index, inverted }: TableIndex,
   searches: readonly Search[],
   context: ExecutionContext,
   budget: MemoryBudget,
-  visit: (row: Bytes) => void,
-): Promise<boolean> {
+): Postings | undefined {
   assert(inverted !== undefined, 'terms are searched for in an inverted index');
   const lists = searches.flatMap(({ part, operator, value }): Postings[] => {
     const search = searchOf(index.parts[part]!, operator, value([], context));
     if (search.kind === 'everything') return [];
     const terms = search.terms.map((term) => new TermPostings(inverted, part, term, context));
-    return search.kind === 'all' ? terms : [new AnyOf(terms, context, budget)];
+    if (search.kind === 'all') return terms;
+    return [terms.length > MERGED_MAX ? new Gathered(terms, context, budget) : new AnyOf(terms)];
   });
-  if (lists.length === 0) return false;
-  const rows = lists.length === 1 ? lists[0]! : new AllOf(lists);
+  return lists.length > 1 ? new AllOf(lists) : lists[0];
+}
+
+/** Tells `visit` of all rows of a list, and closes it. */
+export async function eachPosting(
+  rows: Postings,
+  context: ExecutionContext,
+  visit: (row: Bytes) => void,
+): Promise<void> {
   try {
     let from = EMPTY_BYTES;
     for (;;) {
       const found = rows.seek(from);
       const row = isPromise(found) ? await found : found;
-      if (row === undefined) return true;
+      if (row === undefined) return;
       visit(row);
       from = keySuccessor(row);
       const pause = context.pause();
@@ -173,8 +183,39 @@ class AllOf implements Postings {
   }
 }
 
-/** Reads one list after another, so that there may be many of them. */
 class AnyOf implements Postings {
+  readonly #lists: readonly Postings[];
+  /** The row that each list has come to; undefined behind its last. */
+  readonly #heads: (Bytes | undefined)[];
+
+  constructor(lists: readonly Postings[]) {
+    this.#lists = lists;
+    this.#heads = lists.map(() => EMPTY_BYTES);
+  }
+
+  async seek(from: Bytes): Promise<Bytes | undefined> {
+    let first: Bytes | undefined;
+    for (const [i, list] of this.#lists.entries()) {
+      let head = this.#heads[i];
+      if (head === undefined) continue;
+      if (head === EMPTY_BYTES || compareBytes(head, from) < 0) {
+        const found = list.seek(from);
+        head = isPromise(found) ? await found : found;
+        this.#heads[i] = head;
+        if (head === undefined) continue;
+      }
+      if (first === undefined || compareBytes(head, first) < 0) first = head;
+    }
+    return first;
+  }
+
+  close(): void {
+    for (const list of this.#lists) list.close();
+  }
+}
+
+/** Of any of many lists: reads one after another. */
+class Gathered implements Postings {
   readonly #lists: readonly Postings[];
   readonly #context: ExecutionContext;
   readonly #budget: MemoryBudget;
@@ -201,18 +242,10 @@ class AnyOf implements Postings {
   async #gather(): Promise<readonly Bytes[]> {
     const rows: Bytes[] = [];
     for (const list of this.#lists) {
-      let from = EMPTY_BYTES;
-      for (;;) {
-        const found = list.seek(from);
-        const row = isPromise(found) ? await found : found;
-        if (row === undefined) break;
+      await eachPosting(list, this.#context, (row) => {
         this.#budget.takeBytes(row.length + POSTING_BYTES);
         rows.push(row.slice());
-        from = keySuccessor(row);
-        const pause = this.#context.pause();
-        if (pause !== undefined) await pause;
-      }
-      list.close();
+      });
     }
     return distinctKeys(rows);
   }

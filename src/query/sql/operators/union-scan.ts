@@ -5,7 +5,6 @@
  */
 
 import type { Awaitable } from '../../../base/awaitable.ts';
-import type { Bytes } from '../../../base/bytes.ts';
 import type { Key } from '../../../storage/key-range.ts';
 import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
 import { indexRanges } from './index-scan.ts';
@@ -13,7 +12,7 @@ import { type KeyParts, WHOLE } from './key-parts.ts';
 import { distinctKeys, KeyedRows } from './keyed-rows.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext, Operator, RowBatch } from './operator.ts';
-import { type Search, visitFound } from './postings.ts';
+import { eachPosting, openPostings, type Search } from './postings.ts';
 import { primaryRanges } from './range-scan.ts';
 import { type PlannedReader, RowReader } from './row-reader.ts';
 
@@ -68,9 +67,9 @@ export class UnionScan implements Operator {
     for (const { index, parts, searches } of this.#parts) {
       if (index === undefined || searches === undefined) await this.#gatherRanges(index, parts, add);
       else {
-        const rowKey = (row: Bytes): void => add(index.inverted!.rowKey(row));
-        const isFound = await visitFound(index, searches, this.#context, this.#budget, rowKey);
-        if (!isFound) await this.#gatherRanges(undefined, WHOLE, add);
+        const rows = openPostings(index, searches, this.#context, this.#budget);
+        if (rows === undefined) await this.#gatherRanges(undefined, WHOLE, add);
+        else await eachPosting(rows, this.#context, (row) => add(index.inverted!.rowKey(row)));
       }
     }
     // Unless closed meanwhile.

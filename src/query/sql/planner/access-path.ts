@@ -358,7 +358,7 @@ export function movesEntries(
   where: BoundExpression | undefined,
   positions: readonly number[],
 ): boolean {
-  // What an inverted index tells of is gathered before the first row is read.
+  // An inverted index tells of a row in the place of its key, whatever its terms are.
   return accessPaths(table, where === undefined ? [] : conjuncts(where)).some(
     ({ index }) =>
       index?.source.index.parts.some(({ column }) => column === undefined || positions.includes(column)) === true,

@@ -30,6 +30,7 @@ import type { ExecutionContext, Operator } from '../operators/operator.ts';
 import { ManyGet, PointGet } from '../operators/point-get.ts';
 import { type PlannedVectors, RangeScan } from '../operators/range-scan.ts';
 import type { PlannedReader } from '../operators/row-reader.ts';
+import { SearchScan } from '../operators/search-scan.ts';
 import { SystemScan } from '../operators/system-scan.ts';
 import { type UnionPart, UnionScan } from '../operators/union-scan.ts';
 import {
@@ -216,15 +217,11 @@ function candidates(
     found.push({ path: complete, arms: undefined, rechecked: [], order, covered, startup: 0, cost });
   }
   if (isPoint(table, found[0]!.path)) return [found[0]!];
-  /** In the order of the key, once all that is meant is known. */
-  const gathered = (arms: readonly AccessPath[], rechecked: readonly BoundExpression[], cost: number): void => {
-    const order = orderBy.length === 0 ? 'forward' : pathOrder(table, whole, orderBy);
-    const ascending = order === 'forward' ? order : 'none';
-    found.push({ path: whole, arms, rechecked, order: ascending, covered: false, startup: cost * 0.9, cost });
-  };
+  const ofKey = orderBy.length === 0 ? 'forward' : pathOrder(table, whole, orderBy);
+  const byKey = { path: whole, order: ofKey === 'forward' ? ofKey : 'none', covered: false } as const;
   for (const path of searchPaths(table, plain)) {
     const cost = pathCost(table, path, false, scope) + switchCost(scope.settings, 'enable_bitmapscan');
-    gathered([path], path.used, cost);
+    found.push({ ...byKey, arms: [path], rechecked: path.used, startup: 0, cost });
   }
   for (const condition of plain) {
     if (condition.kind !== 'or') continue;
@@ -233,11 +230,9 @@ function candidates(
     const entries = arms.reduce((sum, arm) => sum + arm.entries, 0);
     const fetched = entries * (FETCH_COST + TUPLE_COST * 2) + switchCost(scope.settings, 'enable_bitmapscan');
     const cost = arms.reduce((sum, arm) => sum + arm.cost, 0) + fetched;
-    gathered(
-      arms.map(({ path }) => path),
-      [condition],
-      cost,
-    );
+    const paths = arms.map(({ path }) => path);
+    // Rows are read once all that is meant is known.
+    found.push({ ...byKey, arms: paths, rechecked: [condition], startup: cost * 0.9, cost });
   }
   return found;
 }
@@ -468,7 +463,14 @@ function realized(
     return {
       ...shared,
       node: own,
-      open: measured(own, (context) => filtered(new UnionScan(table, parts, reader, context), context)),
+      open: measured(own, (context) => {
+        const { index, searches } = parts[0]!;
+        const scan =
+          parts.length === 1 && index !== undefined && searches !== undefined
+            ? new SearchScan(table, index, searches, reader, context)
+            : new UnionScan(table, parts, reader, context);
+        return filtered(scan, context);
+      }),
     };
   }
   if (path.index !== undefined) {
