@@ -42,7 +42,7 @@ export interface Peer {
 }
 
 /** The part of a listening handle that is used here. */
-export interface ListeningHandle {
+export interface ListeningHandle extends StreamHandle {
   /** Called with 0 or a negative system error, and what was accepted. */
   onconnection(status: number, accepted: StreamHandle): void;
 }
