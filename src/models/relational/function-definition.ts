@@ -38,6 +38,13 @@ export interface UserFunction {
   /** The extension that it is a part of, and the name of the server's own code that is behind it. */
   readonly extension?: string;
   readonly native?: string;
+  /** Kept for the catalog only, as are the next three. Missing: unsafe. */
+  readonly parallel?: 'safe' | 'restricted' | undefined;
+  readonly leakproof?: boolean | undefined;
+  /** Missing: 100. */
+  readonly cost?: number | undefined;
+  /** How many a set is thought to have. Missing: 1000. */
+  readonly rows?: number | undefined;
   /** The text of the body; the name that PostgreSQL has for native code. */
   readonly source: string;
   /** `RETURN …` or `BEGIN ATOMIC …`, where that stands for a body. */

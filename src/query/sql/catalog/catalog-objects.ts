@@ -334,6 +334,28 @@ export class CatalogObjects implements CatalogAccess {
     return found === undefined ? null : this.oidOf('regclass', [found.name]) === oid;
   }
 
+  /** Whether the name of a type alone means it. */
+  isVisibleType(oid: number): boolean | null {
+    const type = typeOfOid(oid);
+    if (type === undefined) return null;
+    const element = elementOf(type) ?? type;
+    const own = this.types.find((each) => each.type === element);
+    return own === undefined || this.#typeOid([own.name]) === own.id;
+  }
+
+  /** Whether the name of a function and the types of its arguments mean it. */
+  isVisibleFunction(oid: number): boolean | null {
+    const own = this.functions.find(({ id }) => id === oid);
+    if (own === undefined) return true;
+    const types = inputTypes(own).join();
+    const known = this.functions.filter((each) => each.name === own.name && inputTypes(each).join() === types);
+    for (const { name } of this.#path.searched) {
+      const found = known.find(({ schema }) => this.schemaName(schema) === name);
+      if (found !== undefined) return found === own;
+    }
+    return false;
+  }
+
   comment(oid: number, column: number, catalog?: string): string | null {
     this.#contents.described ??= Map.groupBy(describedObjects(this), (each) => each.oid);
     const found = this.#contents.described.get(oid) ?? [];

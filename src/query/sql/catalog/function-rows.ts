@@ -121,12 +121,13 @@ export function* functionRows({ functions }: CatalogObjects): Iterable<SystemRow
       prokind: user.isProcedure === true ? 'p' : 'f',
       pronamespace: schemaOid(schema),
       prolang: user.extension === undefined ? SQL_LANGUAGE : C_LANGUAGE,
-      procost: user.extension === undefined ? 100 : 1,
-      prorows: returnsSet ? 1_000 : 0,
+      procost: user.cost ?? costOf(user),
+      prorows: returnsSet ? (user.rows ?? 1_000) : 0,
+      proleakproof: user.leakproof === true,
       proisstrict: strict,
       proretset: returnsSet,
       prosecdef: user.securityDefiner === true,
-      proparallel: user.extension === undefined ? 'u' : 's',
+      proparallel: parallelOf(user)[0]!,
       provolatile: VOLATILITY[volatility],
       pronargdefaults: given.filter((each) => each.default !== undefined).length,
       proallargtypes: hasOutputs
@@ -265,9 +266,12 @@ function userText(user: UserFunction, part: FunctionPart, objects: CatalogObject
     case 'definition': {
       const traits = [
         ...(user.volatility === 'volatile' ? [] : [user.volatility.toUpperCase()]),
-        ...(user.extension === undefined ? [] : ['PARALLEL SAFE']),
+        ...(parallelOf(user) === 'unsafe' ? [] : [`PARALLEL ${parallelOf(user).toUpperCase()}`]),
         ...(user.strict ? ['STRICT'] : []),
         ...(user.securityDefiner === true ? ['SECURITY DEFINER'] : []),
+        ...(user.leakproof === true ? ['LEAKPROOF'] : []),
+        ...((user.cost ?? costOf(user)) === costOf(user) ? [] : [`COST ${user.cost}`]),
+        ...((user.rows ?? 1_000) === 1_000 ? [] : [`ROWS ${user.rows}`]),
       ];
       const isProcedure = user.isProcedure === true;
       const word = isProcedure ? 'procedure' : 'function';
@@ -368,4 +372,13 @@ export function functionName(objects: CatalogObjects, oid: number, withTypes: bo
   if (!withTypes) return name;
   const types = user === undefined ? declaredTypes(builtin!) : inputs(user.parameters).map(({ type }) => type);
   return `${name}(${types.map(titleOf).join(',')})`;
+}
+
+/** Of a call, where nobody has said: functions in C are cheap. */
+function costOf({ extension }: UserFunction): number {
+  return extension === undefined ? 100 : 1;
+}
+
+function parallelOf({ extension, parallel }: UserFunction): 'safe' | 'restricted' | 'unsafe' {
+  return parallel ?? (extension === undefined ? 'unsafe' : 'safe');
 }

@@ -5,6 +5,7 @@ import type { DomainType } from '../../../models/relational/type-definition.ts';
 import { deparse, quoteName } from '../binder/deparse.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { SessionFacts } from '../functions/evaluation.ts';
+import { columnNames } from '../object-names.ts';
 import { isTemporary } from '../temporary-relations.ts';
 import { baseOf, type SqlType, typeInfo } from '../types/types.ts';
 import { type CatalogObjects, type ConstraintObject, deferrabilityOf } from './catalog-objects.ts';
@@ -12,36 +13,10 @@ import { boundDefault } from './domain-rules.ts';
 import { schemaOid } from './oids.ts';
 import { dataType, parameterRows, routineRows, schemaOfType } from './routine-rows.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
+import { measures } from './type-measures.ts';
+import { tableOf, USAGE_ROWS } from './usage-rows.ts';
 
 const TYPES = { p: 'PRIMARY KEY', u: 'UNIQUE', c: 'CHECK', f: 'FOREIGN KEY' } as const;
-
-/** Precision in bits or digits, its radix, the scale. */
-function numbers(type: string, modifier: number): SystemRow {
-  const bits = { int2: 16, int4: 32, int8: 64, float4: 24, float8: 53 }[type];
-  if (bits !== undefined) {
-    return { numeric_precision: bits, numeric_precision_radix: 2, numeric_scale: type.startsWith('int') ? 0 : null };
-  }
-  if (type !== 'numeric') return {};
-  if (modifier < 0) return { numeric_precision_radix: 10 };
-  return {
-    numeric_precision: ((modifier - 4) >> 16) & 0xffff,
-    numeric_precision_radix: 10,
-    numeric_scale: (modifier - 4) & 0x7ff,
-  };
-}
-
-/** How long values may be, or how precise. */
-function measures(type: string, modifier: number): SystemRow {
-  const isText = type === 'varchar' || type === 'bpchar' || type === 'text';
-  return {
-    character_maximum_length: modifier < 0 ? null : isText ? modifier - 4 : type.endsWith('bit') ? modifier : null,
-    character_octet_length: isText ? (modifier >= 0 ? (modifier - 4) * 4 : 1_073_741_824) : null,
-    ...numbers(type, modifier),
-    datetime_precision: TIMES.has(type) ? (modifier >= 0 ? modifier & 0xffff : 6) : type === 'date' ? 0 : null,
-  };
-}
-
-const TIMES = new Set<string>(['timestamp', 'timestamptz', 'time', 'timetz', 'interval']);
 
 function keyColumns(constraint: ConstraintObject): readonly number[] {
   const { table } = constraint.table;
@@ -54,6 +29,13 @@ function keyColumns(constraint: ConstraintObject): readonly number[] {
     case 'c':
       return [];
   }
+}
+
+/** Those that a constraint is about, in the order of the table. */
+function columnsOf(constraint: ConstraintObject): readonly number[] {
+  if (constraint.kind !== 'c') return keyColumns(constraint);
+  const names = columnNames(constraint.check.expression.tree);
+  return [...constraint.table.table.columns.keys()].filter((i) => names.has(constraint.table.table.columns[i]!.name));
 }
 
 function named(objects: CatalogObjects, database: string, table: Table, constraint: string): SystemRow {
@@ -121,6 +103,7 @@ function plainViews({ views }: CatalogObjects): readonly CatalogTable[] {
 }
 
 export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
+  ...USAGE_ROWS,
   routines: routineRows,
   parameters: parameterRows,
   information_schema_catalog_name: (_, { session }) => [{ catalog_name: session.database }],
@@ -244,9 +227,8 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
   },
   *constraint_column_usage(objects, { session }) {
     for (const constraint of objects.constraints) {
-      const own = constraint.table.table;
-      const table = constraint.kind === 'f' ? constraint.table.related.get(constraint.key.references)!.table : own;
-      const positions = constraint.kind === 'f' ? constraint.key.referenced : keyColumns(constraint);
+      const table = tableOf(constraint);
+      const positions = constraint.kind === 'f' ? constraint.key.referenced : columnsOf(constraint);
       for (const position of positions) {
         yield {
           ...named(objects, session.database, table, constraint.name),

@@ -1,5 +1,5 @@
 /**
- * pg_stats and pg_stat_*_tables: what is known of tables' rows, in PostgreSQL's columns.
+ * pg_stats, pg_stat_* and pg_statio_* of tables, indexes and sequences: what is known of tables' rows, in PostgreSQL's columns.
  *
  * Counts of reads are not kept and read as zero; there are no pages, so `relpages` is how many of PostgreSQL's the rows
  * would fill. Bounds of type anyarray are shown as the text of an array.
@@ -116,11 +116,43 @@ const blockRows: SystemRows = (objects) =>
     idx_blks_hit: 0n,
   }));
 
+/** Counts are not kept, as of tables. */
+const indexRows: SystemRows = (objects) =>
+  objects.indexes
+    .filter(({ table }) => table.system === undefined)
+    .map(({ oid, name, table: { table } }) => ({
+      relid: table.id,
+      indexrelid: oid,
+      schemaname: objects.schemaName(table.schema),
+      relname: table.name,
+      indexrelname: name,
+      idx_scan: 0n,
+      idx_tup_read: 0n,
+      idx_tup_fetch: 0n,
+      idx_blks_read: 0n,
+      idx_blks_hit: 0n,
+    }));
+
+const sequenceRows: SystemRows = (objects) =>
+  objects.sequences.map(({ id, name, schema }) => ({
+    relid: id,
+    schemaname: objects.schemaName(schema),
+    relname: name,
+    blks_read: 0n,
+    blks_hit: 0n,
+  }));
+
 export const STATISTICS_ROWS: Readonly<Record<string, SystemRows>> = {
   pg_stat_all_tables: tableRows,
   pg_stat_user_tables: tableRows,
   pg_statio_all_tables: blockRows,
   pg_statio_user_tables: blockRows,
+  pg_stat_all_indexes: indexRows,
+  pg_stat_user_indexes: indexRows,
+  pg_statio_all_indexes: indexRows,
+  pg_statio_user_indexes: indexRows,
+  pg_statio_all_sequences: sequenceRows,
+  pg_statio_user_sequences: sequenceRows,
   *pg_stats(objects, context) {
     for (const { table } of objects.tables) {
       const known = context.session.statistics?.of(table.id);

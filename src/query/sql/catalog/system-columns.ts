@@ -5,6 +5,8 @@
  * system-rows.ts and information-schema.ts; a relation that neither knows has none.
  */
 
+import { FURTHER_RELATIONS } from './further-system-columns.ts';
+
 /** Schema, name, oid, `relkind`, and `name type` of each column. */
 export type SystemRelation = readonly [schema: string, name: string, oid: number, kind: string, columns: string];
 
@@ -720,4 +722,5 @@ export const SYSTEM_RELATIONS: readonly SystemRelation[] = [
     'v',
     'local_id oid, external_id text, remote_lsn pg_lsn, local_lsn pg_lsn',
   ],
+  ...FURTHER_RELATIONS,
 ];

@@ -7,7 +7,7 @@ import type { EvaluationContext } from '../functions/evaluation.ts';
 import { columnNames } from '../object-names.ts';
 import { showBound } from '../parameter-values.ts';
 import { isTemporary } from '../temporary-relations.ts';
-import { allTypes, typeInfo } from '../types/types.ts';
+import { allTypes, elementOf, typeInfo } from '../types/types.ts';
 import { ACTIVITY_ROWS } from './activity-rows.ts';
 import { type CatalogObjects, type IndexObject, indexOidOf, indexParts, parametersOf } from './catalog-objects.ts';
 import { dependRows } from './depend-rows.ts';
@@ -192,6 +192,7 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
       atttypid: info.oid,
       attstattarget: -1,
       attlen: info.size,
+      attndims: elementOf(type) === undefined ? 0 : 1,
       attnum: number,
       attcacheoff: -1,
       atttypmod: modifier,

@@ -49,8 +49,9 @@ export const CATALOG_FUNCTIONS: FunctionTable = {
   ) => (pretty ? catalog(context).prettyExpression(tree) : tree),
   'pg_get_userbyid(oid) name stable': (oid: number, { session }: RunContext) => roleName(oid, session.user),
   'pg_table_is_visible(oid) bool stable': (oid: number, context: RunContext) => catalog(context).isVisible(oid),
-  'pg_type_is_visible(oid) bool stable': (oid: number) => (typeOfOid(oid) === undefined ? null : true),
-  'pg_function_is_visible(oid) bool stable': yes,
+  'pg_type_is_visible(oid) bool stable': (oid: number, context: RunContext) => catalog(context).isVisibleType(oid),
+  'pg_function_is_visible(oid) bool stable': (oid: number, context: RunContext) =>
+    catalog(context).isVisibleFunction(oid),
   'pg_collation_is_visible(oid) bool stable': yes,
   'pg_operator_is_visible(oid) bool stable': yes,
   'pg_opclass_is_visible(oid) bool stable': yes,

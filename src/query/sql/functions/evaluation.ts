@@ -56,6 +56,8 @@ export interface CatalogAccess {
   prettyExpression(text: string): string;
   /** Null for what is no relation. */
   isVisible(oid: number): boolean | null;
+  isVisibleType(oid: number): boolean | null;
+  isVisibleFunction(oid: number): boolean | null;
   /** Null for what is no view. */
   viewDefinition(oid: number, pretty: boolean): string | null;
   /** A type as SQL names it from the session's path. */

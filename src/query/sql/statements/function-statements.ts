@@ -54,7 +54,10 @@ function isOf(kind: RoutineKind, { isProcedure }: Pick<UserFunction, 'isProcedur
   return kind === 'routine' || (kind === 'procedure') === (isProcedure === true);
 }
 
-type Traits = Pick<UserFunction, 'strict' | 'volatility' | 'securityDefiner'>;
+type Traits = Pick<
+  UserFunction,
+  'strict' | 'volatility' | 'securityDefiner' | 'parallel' | 'leakproof' | 'cost' | 'rows'
+>;
 
 export class FunctionStatements {
   readonly #session: SessionContext;
@@ -110,7 +113,7 @@ export class FunctionStatements {
       parameters,
       result,
       returnsSet,
-      ...traitsOf(statement.options ?? [], { strict: false, volatility: 'volatile' }),
+      ...traitsOf(statement.options ?? [], { strict: false, volatility: 'volatile', returnsSet }),
       source: source ?? '',
       ...(statement.sql_body === undefined ? {} : { clause: clauseOf(text) }),
       ...formOf(body, name.name, isProcedure),
@@ -511,21 +514,46 @@ function readOptions(options: readonly Node[]): {
 }
 
 /**
- * What planning may rely on. COST, ROWS, PARALLEL and LEAKPROOF are hints that change no answer; SECURITY is told of, and whoever
- * may call may do what the owner may.
+ * What planning may rely on. COST, ROWS, PARALLEL and LEAKPROOF are hints that change no answer, and are told of, as SECURITY is:
+ * whoever may call may do what the owner may.
+ * @throws SqlError `invalid_parameter_value`.
  */
-function traitsOf(options: readonly Node[], before: Traits): Traits {
-  let { strict, volatility, securityDefiner } = before;
+function traitsOf(options: readonly Node[], before: Traits & Pick<UserFunction, 'returnsSet'>): Traits {
+  let { strict, volatility, securityDefiner, parallel, leakproof, cost, rows } = before;
   for (const node of options) {
     if (!('DefElem' in node)) continue;
     const { defname, arg } = node.DefElem;
     const isOn = arg !== undefined && 'Boolean' in arg && arg.Boolean.boolval === true;
     if (defname === 'strict') strict = isOn;
     else if (defname === 'security') securityDefiner = isOn || undefined;
+    else if (defname === 'leakproof') leakproof = isOn || undefined;
     else if (defname === 'volatility') volatility = stringOf(arg) as Traits['volatility'];
-    else if (defname === 'set') throw notSupported('SET of a function');
+    else if (defname === 'parallel') parallel = parallelOf(stringOf(arg));
+    else if (defname === 'cost') cost = positive(arg, 'COST');
+    else if (defname === 'rows') {
+      rows = positive(arg, 'ROWS');
+      if (!before.returnsSet) throw wrongValue('ROWS is not applicable when function does not return a set');
+    } else if (defname === 'set') throw notSupported('SET of a function');
   }
-  return { strict, volatility, securityDefiner };
+  return { strict, volatility, securityDefiner, parallel, leakproof, cost, rows };
+}
+
+function parallelOf(text: string): Traits['parallel'] {
+  if (text === 'safe' || text === 'restricted') return text;
+  if (text === 'unsafe') return undefined;
+  throw new SqlError('syntax_error', 'parameter "parallel" must be SAFE, RESTRICTED, or UNSAFE');
+}
+
+function positive(node: Node | undefined, title: string): number {
+  const value = Number(
+    node === undefined ? 0 : 'Float' in node ? node.Float.fval : 'Integer' in node ? (node.Integer.ival ?? 0) : 0,
+  );
+  if (value > 0) return Math.fround(value);
+  throw wrongValue(`${title} must be positive`);
+}
+
+function wrongValue(message: string): SqlError {
+  return new SqlError('invalid_parameter_value', message);
 }
 
 /** @throws SqlError `invalid_function_definition` for what can be said of functions only. */
