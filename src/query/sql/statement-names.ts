@@ -6,24 +6,28 @@
 import type { Node } from '@pgsql/types';
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
+import { readTableById } from '../../models/relational/catalog.ts';
 import { inputTypes, type UserFunction } from '../../models/relational/function-definition.ts';
 import type { Schema } from '../../models/relational/schema.ts';
-import type { ColumnType, TableId } from '../../models/relational/table.ts';
+import type { ColumnType, Table, TableId } from '../../models/relational/table.ts';
 import { definitionOf } from './binder/bind-function.ts';
 import { statementsOf } from './binder/body-statements.ts';
 import { ExpressionBinder } from './binder/expression-binder.ts';
 import { nameKey, type QualifiedName } from './binder/names.ts';
 import type { FindTable, FunctionLookup } from './binder/query-context.ts';
 import { type NamesOfStatement, namesOf } from './binder/referenced-tables.ts';
+import { rowTypeOf, tableOfRowType } from './binder/row-types.ts';
 import { withTypeNames } from './binder/type-names.ts';
 import type { FunctionSet } from './catalog/user-functions.ts';
 import { type FunctionTables, tablesOfFunction } from './catalog/written-tables.ts';
 import { type CatalogTable, needsCatalog } from './catalog-cache.ts';
+import type { FunctionDefinition } from './functions/definition.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SqlEngine } from './sql-engine.ts';
 import { missingSchema } from './sql-error.ts';
 import type { TransactionBlock } from './transaction-block.ts';
+import type { SqlType } from './types/types.ts';
 
 export class StatementNames {
   readonly #engine: SqlEngine;
@@ -80,6 +84,15 @@ export class StatementNames {
     await this.#block.loadSchemas();
     // Bodies call further functions, and so do views: all are looked through.
     const findTable = await this.findTables({ List: { items: set.all.flatMap(statementsOf) } });
+    const rows = await this.#rowsIn(set);
+    const asSeen = (definition: UserFunction): FunctionDefinition => {
+      for (const type of typesOf(definition)) {
+        const table = rows.get(tableOfRowType(type) ?? 0);
+        // Another session, whose transaction alters the table, may have spoken of its rows since.
+        if (table !== undefined) rowTypeOf(table);
+      }
+      return definitionOf(definition);
+    };
     const known = new Map<UserFunction, FunctionTables>();
     const tablesOf = (definition: UserFunction): FunctionTables => {
       let tables = known.get(definition);
@@ -92,7 +105,7 @@ export class StatementNames {
     return {
       byId: (id) => {
         const found = set.byId(id);
-        return found && definitionOf(found);
+        return found && asSeen(found);
       },
       findTable,
       binder: (context, scope) => new ExpressionBinder(context, scope),
@@ -114,9 +127,22 @@ export class StatementNames {
             const types = inputTypes(each).join();
             return !seen.has(types) && seen.add(types) !== undefined;
           })
-          .map(definitionOf);
+          .map(asSeen);
       },
     };
+  }
+
+  /** The tables, as the transaction sees them, whose rows functions take or give. */
+  async #rowsIn(set: FunctionSet): Promise<ReadonlyMap<number, Table>> {
+    const { keyspace, store, systemTables } = this.#engine;
+    const reader = this.#block.seesOtherSchema ? this.#block.transaction! : store;
+    const ids = new Set(set.all.flatMap(typesOf).map(tableOfRowType));
+    const rows = new Map<number, Table>();
+    for (const id of ids) {
+      if (id === undefined || systemTables.byId(id) !== undefined) continue;
+      rows.set(id, await readTableById(reader, keyspace, id));
+    }
+    return rows;
   }
 
   #namesIn(node: Node): NamesOfStatement {
@@ -186,4 +212,9 @@ export class StatementNames {
     // What was created after the snapshot is there, as in PostgreSQL, without rows.
     return this.#block.schemaChanged ? found : whenReady(found, (seen) => seen ?? catalog.find(name, schema));
   }
+}
+
+/** Of what a function takes and gives. */
+function typesOf({ parameters, result }: UserFunction): readonly SqlType[] {
+  return [result as SqlType, ...parameters.map(({ type }) => type)];
 }

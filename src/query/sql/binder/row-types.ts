@@ -3,7 +3,7 @@
  * They are registered when a statement speaks of such a row as a whole.
  */
 
-import type { ColumnType, Table } from '../../../models/relational/table.ts';
+import type { ColumnType, Table, TableId } from '../../../models/relational/table.ts';
 import { makeRecord } from '../functions/records.ts';
 import { recordTypeOf } from '../types/record-types.ts';
 import { defineType, type SqlType } from '../types/types.ts';
@@ -36,6 +36,12 @@ export function rowTypeOf({ id, name, columns }: Pick<Table, 'id' | 'name' | 'co
     fields: columns.map((column) => ({ name: column.name, type: column.type, modifier: column.modifier })),
   });
   return type;
+}
+
+/** The table that a type, or an array of such, is of the rows of; undefined for any other type. */
+export function tableOfRowType(type: SqlType): TableId | undefined {
+  const id = /^_?user:row:(\d+)$/.exec(type)?.[1];
+  return id === undefined ? undefined : (Number(id) as TableId);
 }
 
 /** All of an item's row as one value; null where an outer join found none. A function of one value is that value. */
