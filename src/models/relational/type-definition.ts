@@ -21,6 +21,8 @@ export interface DomainCheck {
   readonly name: string;
   /** Of the column `value`. */
   readonly expression: SqlExpression;
+  /** NOT VALID: values that were there before it were never looked at. */
+  readonly notValid?: boolean;
   readonly comment?: string;
 }
 

@@ -82,3 +82,7 @@ prepare compared as select count(distinct $1) where $1 > 3;
 prepare all_alike as select count($1);
 prepare of_rows as select count(distinct ($1, 2));
 prepare of_lists as select array_agg(distinct $1);
+prepare without_any as select 1;
+execute without_any (1, 'x');
+execute without_any;
+deallocate without_any;

@@ -134,3 +134,8 @@ alter table k2 drop constraint k2_pkey;
 insert into k2 values (500, 'again');
 alter table k2 add primary key (a);
 select count(*) from k2 where a = 500;
+create table always_so (id int primary key);
+alter table always_so enable trigger all, enable trigger user, disable trigger user;
+alter table always_so disable row level security, no force row level security, replica identity default;
+alter table always_so set tablespace pg_default;
+drop table always_so;

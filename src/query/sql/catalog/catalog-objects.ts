@@ -515,8 +515,9 @@ export class CatalogObjects implements CatalogAccess {
     for (const type of this.types) {
       if (type.kind !== 'domain') continue;
       const check = type.checks.find(({ id }) => id === oid);
-      if (check !== undefined)
-        return `CHECK (${deparse(boundDomainCheck(type, check), this.style({ pretty, names: () => 'VALUE' }))})`;
+      if (check === undefined) continue;
+      const text = deparse(boundDomainCheck(type, check), this.style({ pretty, names: () => 'VALUE' }));
+      return `CHECK (${text})${check.notValid === true ? ' NOT VALID' : ''}`;
     }
     return null;
   }

@@ -397,13 +397,13 @@ function* constraintRows({ constraints, indexes }: CatalogObjects): Iterable<Sys
 function* domainConstraintRows({ types }: CatalogObjects): Iterable<SystemRow> {
   for (const type of types) {
     if (type.kind !== 'domain') continue;
-    for (const { id, name } of type.checks) {
+    for (const { id, name, notValid } of type.checks) {
       yield {
         oid: id,
         conname: name,
         connamespace: schemaOid(type.schema),
         contype: 'c',
-        convalidated: true,
+        convalidated: notValid !== true,
         contypid: type.id,
         confupdtype: ' ',
         confdeltype: ' ',

@@ -115,14 +115,16 @@ export class PreparedStatements {
   resolve({ name = '', params = [] }: ExecuteStmt): Invocation {
     const prepared = this.named(name);
     const types = prepared.parameterTypes;
-    if (params.length !== types.length) {
+    // What is given to a statement without parameters is not looked at.
+    const given = types.length === 0 ? [] : params;
+    if (given.length !== types.length) {
       throw new SqlError('syntax_error', `wrong number of parameters for prepared statement "${name}"`, {
-        detail: `Expected ${types.length} parameters but got ${params.length}.`,
+        detail: `Expected ${types.length} parameters but got ${given.length}.`,
       });
     }
     const execution = this.#runner.execution(undefined);
     const binder = new ExpressionBinder(this.#runner.bindContext([], false), undefined);
-    const values = params.map((node, i) => {
+    const values = given.map((node, i) => {
       const bound = binder.bind(node, ARGUMENT);
       const type = types[i]!;
       const coerced = binder.tryCoerce(bound, type, -1, 'assignment');

@@ -372,6 +372,7 @@ export class SchemaChanges {
         if (def === undefined || !('List' in def)) throw unsupportedChange(subtype);
         return this.#setParameters(editor, def.List.items ?? [], subtype === 'AT_ResetRelOptions', options);
       default:
+        if (isAlwaysSo(command)) return;
         if (!(await alterProperty(command, editor, options, sink))) throw unsupportedChange(subtype);
     }
   }
@@ -622,6 +623,24 @@ const ALTERED: Readonly<Record<string, string>> = {
   OBJECT_MATVIEW: 'ALTER MATERIALIZED VIEW',
   OBJECT_SEQUENCE: 'ALTER SEQUENCE',
 };
+
+/** What is so of every table here: there are no triggers of users, no policies, no replicas, one access method. */
+function isAlwaysSo({ subtype, name, def }: AlterTableCmd): boolean {
+  switch (subtype) {
+    case 'AT_EnableTrigAll':
+    case 'AT_EnableTrigUser':
+    case 'AT_DisableTrigUser':
+    case 'AT_DisableRowSecurity':
+    case 'AT_NoForceRowSecurity':
+      return true;
+    case 'AT_ReplicaIdentity':
+      return def !== undefined && 'ReplicaIdentityStmt' in def && def.ReplicaIdentityStmt.identity_type === 'd';
+    case 'AT_SetAccessMethod':
+      return name === 'heap';
+    default:
+      return false;
+  }
+}
 
 /** What ALTER TABLE and ALTER SEQUENCE do alike to a sequence. */
 const SEQUENCE_CHANGES: ReadonlySet<string> = new Set(['AT_ChangeOwner', 'AT_SetLogged', 'AT_SetUnLogged']);

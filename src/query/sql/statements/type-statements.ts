@@ -22,7 +22,13 @@ import { OperationError } from '../../../base/errors.ts';
 import { deleteName, openIds, putName, readName, readTableById } from '../../../models/relational/catalog.ts';
 import { inputTypes } from '../../../models/relational/function-definition.ts';
 import type { Schema } from '../../../models/relational/schema.ts';
-import { columnNumber, PUBLIC_SCHEMA, type SqlExpression, type TableId } from '../../../models/relational/table.ts';
+import {
+  columnNumber,
+  PUBLIC_SCHEMA,
+  type SqlExpression,
+  type Table,
+  type TableId,
+} from '../../../models/relational/table.ts';
 import {
   type CompositeType,
   type DomainCheck,
@@ -347,14 +353,18 @@ export class TypeStatements {
           transaction,
           domain,
           (column, table) =>
-            new SqlError('not_null_violation', `column "${column}" of table "${table}" contains null values`),
+            new SqlError('not_null_violation', `column "${column}" of table "${table.name}" contains null values`, {
+              table,
+              column,
+            }),
         );
         break;
       case 'C': {
         const constraint = def !== undefined && 'Constraint' in def ? def.Constraint : {};
         if (constraint.contype !== 'CONSTR_CHECK') throw refusedConstraint(constraint);
         const nextId = await openIds(transaction, this.#session.engine.keyspace);
-        const check = await this.#check(found, constraint, nextId());
+        const bound = await this.#check(found, constraint, nextId());
+        const check = constraint.skip_validation === true ? { ...bound, notValid: true } : bound;
         domain = { ...found, checks: [...found.checks, check].sort((a, b) => (a.name < b.name ? -1 : 1)) };
         if (constraint.skip_validation === true) break;
         await this.#validateCheck(transaction, found, check);
@@ -376,6 +386,8 @@ export class TypeStatements {
           throw new SqlError('undefined_object', `constraint "${name}" of domain "${found.name}" does not exist`);
         }
         await this.#validateCheck(transaction, found, check);
+        const { notValid: _, ...valid } = check;
+        domain = { ...found, checks: found.checks.map((each) => (each === check ? valid : each)) };
         break;
       }
       default:
@@ -609,7 +621,8 @@ export class TypeStatements {
       (column, table) =>
         new SqlError(
           'check_violation',
-          `column "${column}" of table "${table}" contains values that violate the new constraint`,
+          `column "${column}" of table "${table.name}" contains values that violate the new constraint`,
+          { table, column },
         ),
     );
   }
@@ -618,7 +631,7 @@ export class TypeStatements {
   async #validate(
     transaction: Transaction,
     domain: DomainType,
-    broken: (column: string, table: string) => SqlError,
+    broken: (column: string, table: Table) => SqlError,
   ): Promise<void> {
     const { notNull, checks } = domain;
     const compiled = checks.map(({ expression }) =>
@@ -645,8 +658,8 @@ export class TypeStatements {
         for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
           for (const { key, value: bytes } of batch) {
             const value = codec.decode(key, bytes)[position]!;
-            if (value === null && notNull) throw broken(name, table.name);
-            for (const check of compiled) if (check([value], context) === false) throw broken(name, table.name);
+            if (value === null && notNull) throw broken(name, table);
+            for (const check of compiled) if (check([value], context) === false) throw broken(name, table);
           }
         }
       } finally {
