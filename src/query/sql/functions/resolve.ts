@@ -306,13 +306,15 @@ function instantiate(
   }
   const built = spread ? [...args.slice(0, -1), elementOf(args.at(-1)!) ?? args.at(-1)!] : args;
   if (definition.user !== undefined) {
+    // Those of an extension are code of the server; of others a body is bound, with the defaults that it has.
+    const isNative = definition.user.extension !== undefined && typeof code === 'function';
     return {
       name,
       arguments: args,
       result,
       strict,
       volatility,
-      evaluate: typeof code === 'function' ? evaluation(code, definition, order, spread) : () => null,
+      evaluate: isNative ? evaluation(code, definition, order, spread) : () => null,
       ...(returnsSet ? { returnsSet } : {}),
       ...(waits ? { waits } : {}),
       user: { definition: definition.user, order, spread },
