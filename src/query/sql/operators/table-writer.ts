@@ -266,12 +266,15 @@ export class TableWriter {
     const released = this.#releases(old, row) ? [oldKey] : [];
     return whenReady(lockReleased(this.#context, this.rules.table, keysOf(removed), released), () => {
       if (moves) this.#context.transaction.delete(oldKey);
-      this.#deleteEntries(old, oldKey, after.length > 0 ? this.#entries(row, key) : []);
+      const [leaving, coming] = [this.#entries(old, oldKey), this.#entries(row, key)];
+      this.#deleteEntries(leaving, coming);
       return whenReady(this.#firstTaken(added), (taken) => {
         if (taken !== undefined) throw this.duplicate(taken.slot);
         if (moves && table.primaryKey.length === 0) row[table.columns.length] = old[table.columns.length]!;
         const replaced = (): undefined => {
-          this.#put(key, row);
+          this.#context.transaction.put(key, codec.encode(row));
+          const isThere = holding(leaving);
+          for (const entry of coming) if (!isThere(entry)) this.#context.transaction.put(entry.key, entry.value);
           this.#checkViews(row);
           this.#foreignKeys?.updated(old, row);
         };
@@ -300,7 +303,7 @@ export class TableWriter {
     return whenReady(this.#lockTakenAway([old]), () => {
       const deleted = (): undefined => {
         this.#context.transaction.delete(key);
-        this.#deleteEntries(old, key, []);
+        this.#deleteEntries(this.#entries(old, key), []);
         this.#foreignKeys?.deleted(old);
       };
       if (this.#deferrable === undefined) return deleted();
@@ -416,12 +419,6 @@ export class TableWriter {
     return entries;
   }
 
-  #put(key: Key, row: ExecutionRow): void {
-    const { transaction } = this.#context;
-    transaction.put(key, this.rules.table.codec.encode(row));
-    for (const entry of this.#entries(row, key)) transaction.put(entry.key, entry.value);
-  }
-
   /**
    * Puts a row where none is, whose keys are locked.
    * @param isHidden The key holds an id that no other transaction can know of.
@@ -439,11 +436,10 @@ export class TableWriter {
     for (const entry of this.#entries(row, key)) this.#context.transaction.putLocked(entry.key, entry.value);
   }
 
-  #deleteEntries(row: ExecutionRow, key: Key, kept: readonly IndexEntry[]): void {
-    const isKept = containing(kept);
-    for (const entry of this.#entries(row, key)) {
-      if (!isKept(entry.key)) this.#context.transaction.delete(entry.key);
-    }
+  /** @param kept Under some of their keys entries stay, with the same value or another. */
+  #deleteEntries(entries: readonly IndexEntry[], kept: readonly IndexEntry[]): void {
+    const keptAt = valueIn(kept);
+    for (const { key } of entries) if (keptAt(key) === undefined) this.#context.transaction.delete(key);
   }
 
   /** Locks the keys and looks at what is under them now. */
@@ -501,10 +497,20 @@ export class TableWriter {
 /** Inverted indexes have many entries of one row: more than this are not compared one by one. */
 const COMPARED_MAX = 16;
 
-function containing(entries: readonly IndexEntry[]): (key: Key) => boolean {
-  if (entries.length <= COMPARED_MAX) return (key) => entries.some((entry) => equalBytes(entry.key, key));
-  const keys = new Set(entries.map(({ key }) => latin1(key)));
-  return (key) => keys.has(latin1(key));
+/** What stands under a key among the entries. */
+function valueIn(entries: readonly IndexEntry[]): (key: Key) => Bytes | undefined {
+  if (entries.length <= COMPARED_MAX) return (key) => entries.find((entry) => equalBytes(entry.key, key))?.value;
+  const values = new Map(entries.map(({ key, value }) => [latin1(key), value]));
+  return (key) => values.get(latin1(key));
+}
+
+/** Whether an entry is among these, as it is. */
+function holding(entries: readonly IndexEntry[]): (entry: IndexEntry) => boolean {
+  const valueAt = valueIn(entries);
+  return ({ key, value }) => {
+    const found = valueAt(key);
+    return found !== undefined && equalBytes(found, value);
+  };
 }
 
 function keysOf(slots: readonly UniqueSlot[]): readonly Key[] {
