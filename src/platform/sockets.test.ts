@@ -436,6 +436,34 @@ describe('sockets of the machine', () => {
     stays.destroy();
   });
 
+  it('refuse clients in the middle of much that they send, each with the last word', async () => {
+    const listener = await new NodeSockets().listen({}, (socket) => {
+      let bytes = 0;
+      return {
+        onData: (chunk) => {
+          bytes += chunk.length;
+          if (bytes < 200_000) return;
+          socket.write(utf8('enough'));
+          socket.refuse();
+        },
+        onClose: () => {},
+      };
+    });
+    const send = async (): Promise<string> => {
+      let received = '';
+      const client = net.connect(listener.port).on('error', () => {});
+      client.on('data', (chunk) => {
+        received += chunk.toString();
+      });
+      client.write(Buffer.alloc(500_000));
+      await new Promise((resolve) => client.once('end', resolve).once('close', resolve));
+      return received;
+    };
+    expect(await Promise.all(Array.from({ length: 5 }, send))).toEqual(Array.from({ length: 5 }, () => 'enough'));
+    while (listener.connections > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await listener.close();
+  });
+
   it('tell all whom they refuse at once, and let them go one after the other, or at once where they are too many', async () => {
     const events: string[] = [];
     const listener = await new NodeSockets().listen({}, (socket) => ({
