@@ -12,7 +12,7 @@
  * dropped still looks written to whoever reads it.
  */
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { hasCode, messageOf, OperationError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { File } from '../platform/files.ts';
@@ -26,6 +26,8 @@ import {
   listSegments,
   replaySegments,
   type SpareSegment,
+  spareName,
+  spareNumber,
 } from './log-segments.ts';
 import type { Version } from './store.ts';
 
@@ -67,6 +69,8 @@ export class LogFiles {
   readonly #hooks: LogFilesHooks;
   readonly #segments: LogSegment[];
   readonly #spares: SpareSegment[] = [];
+  /** Of the newest spare. No two have one number: a file may be on its way to become a segment while the next is prepared. */
+  #spareNumber = 0;
   #current: CurrentSegment | undefined;
   #preparing: Promise<void> | undefined;
   /** Waits for space no longer. */
@@ -151,6 +155,7 @@ export class LogFiles {
   /** Of the files found, those that can be reused; a preparation that was interrupted is not one of them. */
   async #keepSpares(found: readonly SpareSegment[]): Promise<void> {
     for (const spare of found) {
+      this.#spareNumber = Math.max(this.#spareNumber, spareNumber(basename(spare.path)) ?? 0);
       if (spare.bytes >= this.#segmentBytes && this.#spares.length < SPARES_MAX) this.#spares.push(spare);
       else await this.#platform.files.remove(spare.path);
     }
@@ -247,7 +252,7 @@ export class LogFiles {
       return;
     }
     if (current.segment.endOffset < current.segment.bytes / 8) return;
-    this.#preparing = this.#allocateSpare(current.segment.number + 1)
+    this.#preparing = this.#allocateSpare()
       .catch((error: unknown) => {
         if (hasCode(error, 'disk_full')) this.#setFull(true);
         else this.#log.warn({ error: messageOf(error) }, 'cannot allocate the next log segment ahead');
@@ -261,8 +266,8 @@ export class LogFiles {
       });
   }
 
-  async #allocateSpare(number: number): Promise<void> {
-    const path = this.#sparePath(number);
+  async #allocateSpare(): Promise<void> {
+    const path = this.#newSparePath();
     const file = await this.#platform.files.open(path, { mode: 'create' });
     try {
       const zeros = Buffer.alloc(Math.min(ALLOCATION_BYTES, this.#segmentBytes));
@@ -318,14 +323,13 @@ export class LogFiles {
     if (given.length === 0) return;
     const kept: SpareSegment[] = [];
     for (const segment of given) {
-      // A spare must not look like a segment of the log; the frames left in it are told apart by their sequence.
-      const path = this.#sparePath(segment.number);
       const reusable =
         segment.bytes === this.#segmentBytes &&
         this.#spares.length + kept.length < SPARES_MAX &&
-        !this.#readers.has(segment.number) &&
-        !this.#spares.some((spare) => spare.path === path);
+        !this.#readers.has(segment.number);
       if (reusable) {
+        // A spare must not look like a segment of the log; the frames left in it are told apart by their sequence.
+        const path = this.#newSparePath();
         await this.#platform.files.rename(segment.path, path);
         kept.push({ number: 0, path, bytes: segment.bytes });
       } else await this.#platform.files.remove(segment.path);
@@ -383,7 +387,7 @@ export class LogFiles {
     await this.#current?.close();
   }
 
-  #sparePath(number: number): string {
-    return join(this.#directory, `spare-${number}.log`);
+  #newSparePath(): string {
+    return join(this.#directory, spareName(++this.#spareNumber));
   }
 }

@@ -65,7 +65,17 @@ export interface LogDirectory {
 }
 
 /** What was prepared to become a segment, and holds nothing that anybody needs. */
-const SPARE = /^spare-\d+\.log$/;
+const SPARE = /^spare-(\d+)\.log$/;
+
+export function spareName(number: number): string {
+  return `spare-${number}.log`;
+}
+
+/** @returns undefined for the name of anything else. */
+export function spareNumber(name: string): number | undefined {
+  const found = SPARE.exec(name);
+  return found === null ? undefined : Number(found[1]);
+}
 
 /** Gives up the space of the spares of a log that nobody has open. @returns whether there were any. */
 export async function removeSpares(files: Files, directory: string): Promise<boolean> {
