@@ -20,3 +20,26 @@ select pg_get_expr(adbin, adrelid) from pg_attrdef where adrelid = 'public.tq'::
 -- 15: PostgreSQL 18 leaves the name of the only table out
 select pg_get_viewdef('public.tv'::regclass);
 reset search_path;
+-- Objects in words
+create schema ds;
+create table t (a int primary key, b text default 'x' check (b <> ''), c serial references t);
+create table ds.u (a int, unique (a));
+create view v as select a from t;
+create materialized view ds.mv as select 1 as x;
+create index ti on t (b);
+create type ds.ty as enum ('a');
+create type cp as (x int);
+create domain dm as int check (value > 0);
+create function f(int, text) returns int language sql as 'select 1';
+create procedure ds.p(int) language sql as 'select 1';
+select pg_describe_object('pg_class'::regclass, 't'::regclass, 0), pg_describe_object('pg_class'::regclass, 't'::regclass, 2), pg_describe_object('pg_class'::regclass, 'ds.u'::regclass, 1), pg_describe_object('pg_class'::regclass, 'v'::regclass, 0), pg_describe_object('pg_class'::regclass, 'ds.mv'::regclass, 0), pg_describe_object('pg_class'::regclass, 'ti'::regclass, 0), pg_describe_object('pg_class'::regclass, 't_c_seq'::regclass, 0), pg_describe_object('pg_class'::regclass, 'cp'::regclass, 0), pg_describe_object('pg_class'::regclass, 'cp'::regclass, 1);
+select pg_describe_object('pg_type'::regclass, 'ds.ty'::regtype, 0), pg_describe_object('pg_type'::regclass, 'dm'::regtype, 0), pg_describe_object('pg_type'::regclass, 't'::regtype, 0), pg_describe_object('pg_type'::regclass, 'int4'::regtype, 0), pg_describe_object('pg_type'::regclass, '_int4'::regtype, 0);
+select pg_describe_object('pg_proc'::regclass, 'f'::regproc, 0), pg_describe_object('pg_proc'::regclass, 'ds.p'::regproc, 0), pg_describe_object('pg_namespace'::regclass, 'ds'::regnamespace, 0);
+-- 15: PostgreSQL 18 has constraints of NOT NULL
+select pg_describe_object('pg_constraint'::regclass, oid, 0) as d from pg_constraint where conrelid in ('t'::regclass, 'ds.u'::regclass) or contypid = 'dm'::regtype order by d;
+select pg_describe_object('pg_attrdef'::regclass, oid, 0) as d from pg_attrdef where adrelid = 't'::regclass order by d;
+select pg_describe_object('pg_rewrite'::regclass, oid, 0) as d from pg_rewrite where ev_class in ('v'::regclass, 'ds.mv'::regclass) order by d;
+select pg_describe_object('pg_class'::regclass, 1, 0) is null, pg_describe_object(0, 0, 0) is null, pg_describe_object('pg_proc'::regclass, 1, 0) is null, pg_describe_object('pg_constraint'::regclass, 1, 0) is null, pg_describe_object('pg_class'::regclass, 't'::regclass, 99) is null;
+-- 15: PostgreSQL 18 tells the class in other words
+select pg_describe_object(4, 4, 0);
+select pg_describe_object('pg_class'::regclass, 'pg_class'::regclass, 0), pg_describe_object('pg_class'::regclass, 'pg_class'::regclass, 2);

@@ -48,6 +48,7 @@ import { baseOf, elementOf, type SqlType, titleOf, typeInfo, typeOfOid } from '.
 import { type DescribedObject, describedObjects } from './description-rows.ts';
 import { boundDomainCheck } from './domain-rules.ts';
 import { type FunctionPart, functionName, functionsNamed, functionText } from './function-rows.ts';
+import { describeObject } from './object-descriptions.ts';
 import { COLLATIONS, SYSTEM_SCHEMAS, schemaOid } from './oids.ts';
 import { storedFunctions } from './stored-functions.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
@@ -362,6 +363,10 @@ export class CatalogObjects implements CatalogAccess {
     const isAsked = (each: DescribedObject): boolean =>
       each.column === column && (catalog === undefined || each.catalog === catalog);
     return found.find(isAsked)?.comment ?? null;
+  }
+
+  describe(catalog: number, oid: number, column: number): string | null {
+    return describeObject(this, catalog, oid, column);
   }
 
   isTemporarySchema(oid: number): boolean {

@@ -62,6 +62,12 @@ export const CATALOG_FUNCTIONS: FunctionTable = {
     catalog(context).serialSequence(table, column),
   'obj_description(oid, name) text stable': (oid: number, name: string, context: RunContext) =>
     catalog(context).comment(oid, 0, name),
+  'pg_describe_object(oid, oid, int4) text stable': (
+    classOid: number,
+    oid: number,
+    column: number,
+    context: RunContext,
+  ) => catalog(context).describe(classOid, oid, column),
   'obj_description(oid) text stable': (oid: number, context: RunContext) => catalog(context).comment(oid, 0),
   'col_description(oid, int4) text stable': (oid: number, column: number, context: RunContext) =>
     catalog(context).comment(oid, column, 'pg_class'),

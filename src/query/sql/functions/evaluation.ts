@@ -65,6 +65,8 @@ export interface CatalogAccess {
   serialSequence(table: string, column: string): string | null;
   /** @param column 0 for the object itself. @param catalog That the oid is of, where it is told. */
   comment(oid: number, column: number, catalog?: string): string | null;
+  /** What it is, in words. @param catalog The oid of the catalog that `oid` is of. @param column As of `comment`. */
+  describe(catalog: number, oid: number, column: number): string | null;
   /** What describes a function, or the statement that creates it. */
   functionText(oid: number, part: 'result' | 'arguments' | 'identity' | 'definition' | 'clause'): string | null;
   /** Of a namespace, a relation, a function or a type, by its name and those before it. */
