@@ -40,6 +40,5 @@ select pg_describe_object('pg_constraint'::regclass, oid, 0) as d from pg_constr
 select pg_describe_object('pg_attrdef'::regclass, oid, 0) as d from pg_attrdef where adrelid = 't'::regclass order by d;
 select pg_describe_object('pg_rewrite'::regclass, oid, 0) as d from pg_rewrite where ev_class in ('v'::regclass, 'ds.mv'::regclass) order by d;
 select pg_describe_object('pg_class'::regclass, 1, 0) is null, pg_describe_object(0, 0, 0) is null, pg_describe_object('pg_proc'::regclass, 1, 0) is null, pg_describe_object('pg_constraint'::regclass, 1, 0) is null, pg_describe_object('pg_class'::regclass, 't'::regclass, 99) is null;
--- 15: PostgreSQL 18 tells the class in other words
 select pg_describe_object(4, 4, 0);
 select pg_describe_object('pg_class'::regclass, 'pg_class'::regclass, 0), pg_describe_object('pg_class'::regclass, 'pg_class'::regclass, 2);
