@@ -140,7 +140,7 @@ export class NodeSocket implements Socket, BareEvents {
     if (bare === undefined || this.#ended) return this.#raw;
     this.#bare = undefined;
     const { handle } = bare;
-    this.#askPeer(handle);
+    this.#knownPeer();
     bare.release(); // The socket begins by itself.
     this.prepare(
       new AcceptedSocket({ handle, allowHalfOpen: true, ...this.readOptions(bare.buffer) } as object),
@@ -150,19 +150,20 @@ export class NodeSocket implements Socket, BareEvents {
     return this.#raw;
   }
 
-  #askPeer(handle: StreamHandle): Peer {
-    const peer: Peer = {};
-    handle.getpeername?.(peer); // A Unix socket has none; a client may also be gone again by now.
-    this.#peer = peer;
-    return peer;
+  #knownPeer(): Peer {
+    if (this.#peer === undefined) {
+      this.#peer = {};
+      this.#handle!.getpeername?.(this.#peer); // A Unix socket has none; a client may also be gone again by now.
+    }
+    return this.#peer;
   }
 
   get remoteAddress(): string {
-    return (this.#peer ?? this.#askPeer(this.#handle!)).address ?? '';
+    return this.#knownPeer().address ?? '';
   }
 
   get remotePort(): number {
-    return (this.#peer ?? this.#askPeer(this.#handle!)).port ?? 0;
+    return this.#knownPeer().port ?? 0;
   }
 
   get localAddress(): string {
@@ -250,8 +251,8 @@ export class NodeSocket implements Socket, BareEvents {
   // Of an accepted handle without a socket of Node's
 
   onRead(chunk: Bytes): void {
-    // Asked when it has been reset, the kernel knows no more.
-    if (this.#peer === undefined) this.#askPeer(this.#handle!);
+    // The kernel tells it now; of one that was reset it knows no more.
+    this.#knownPeer();
     this.#deliver(chunk);
   }
 
