@@ -4,6 +4,7 @@
  */
 
 import { Roster, type Seat } from '../../base/roster.ts';
+import type { TableLock } from './locks/table-modes.ts';
 
 export type SessionState = 'active' | 'idle' | 'idle in transaction' | 'idle in transaction (aborted)';
 
@@ -36,6 +37,7 @@ export interface SessionActivity {
 export interface ObservedSession {
   readonly processId: number;
   activity(): SessionActivity;
+  tableLocks(): Iterable<TableLock>;
   /** Stops the statement that runs. */
   cancel(): void;
   /** Ends the session. */
@@ -53,6 +55,12 @@ export class SessionRegister {
 
   *activities(): Iterable<SessionActivity> {
     for (const session of this.#sessions) yield session.activity();
+  }
+
+  *tableLocks(): Iterable<TableLock & { readonly processId: number }> {
+    for (const session of this.#sessions) {
+      for (const lock of session.tableLocks()) yield { ...lock, processId: session.processId };
+    }
   }
 
   /** @param processId As pg_backend_pid() gives it. @returns whether there is such a session. */

@@ -194,6 +194,7 @@ export class SqlSession {
     return {
       processId,
       activity,
+      tableLocks: () => this.#block.tableLocks(),
       cancel: () => this.cancel(),
       terminate: () => terminate?.(),
     };

@@ -30,6 +30,7 @@ import { type Cursor, FETCH_ALL, rowOfCursor } from './cursor.ts';
 import { Execution } from './execution.ts';
 import type { BodyPart } from './function-bodies.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
+import { ROW_EXCLUSIVE, ROW_SHARE, type TableMode } from './locks/table-modes.ts';
 import type { RowBatch, StoredRows } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { aroundFunctions, readsWritten } from './planner/around-functions.ts';
@@ -401,14 +402,17 @@ export class StatementRunner {
     const ids = wanted.map(({ table }) => table.id);
     const locked = this.#engine.tableLocks.share(ids, (keys, options) => execution.lock(keys, options));
     return whenReady(locked, () => {
-      for (const id of ids) this.#block.holdTable(id);
+      const mode = modeOf(plan);
+      for (const id of ids) this.#block.holdTable(id, mode);
       if (this.#planIsOutdated(plan)) throw new PlanOutdated();
       return whenReady(upToDate(), open);
     });
   }
 
   /** Those that the plan writes to or locks rows of, and that are not held. @throws SqlError for a system catalog. */
-  #tablesToHold({ writes }: Plan): readonly CatalogTable[] {
+  #tablesToHold(plan: Plan): readonly CatalogTable[] {
+    const { writes } = plan;
+    const mode = modeOf(plan);
     let wanted: CatalogTable[] | undefined;
     for (const table of writes) {
       if (table.isSequence === true) {
@@ -417,7 +421,7 @@ export class StatementRunner {
       if (table.system !== undefined) {
         throw new SqlError('insufficient_privilege', `permission denied: "${table.table.name}" is a system catalog`);
       }
-      if (this.#block.holdsTable(table.table.id)) continue;
+      if (this.#block.holdsTable(table.table.id, mode)) continue;
       wanted ??= [];
       wanted.push(table);
     }
@@ -742,6 +746,11 @@ function storedRowsFor(
 ): StoredRows | undefined {
   if (rowsMax > 0 || rows > 0 || pending.length > 0 || rest !== undefined) return undefined;
   return sink.takesStoredRows === true ? operator.storedRows?.() : undefined;
+}
+
+/** How a plan holds the tables that it writes to, or locks rows of. */
+function modeOf({ verb, writesRows }: Plan): TableMode {
+  return verb === 'SELECT' && writesRows !== true ? ROW_SHARE : ROW_EXCLUSIVE;
 }
 
 /** @throws SqlError `feature_not_supported` when a client was told of other columns. */

@@ -21,6 +21,7 @@ import { type FunctionSet, loadFunctions } from './catalog/user-functions.ts';
 import { type ConstraintMode, DeferredChecks, type DeferredMark } from './deferred-checks.ts';
 import type { TransactionAccess } from './functions/evaluation.ts';
 import type { AdvisoryLocks } from './locks/advisory-locks.ts';
+import { HeldTables, type TableLock, type TableMode } from './locks/table-modes.ts';
 import type { SessionNotifications } from './notifications.ts';
 import { closeRows, holdRest } from './portal.ts';
 import { Portals } from './portals.ts';
@@ -78,8 +79,8 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   standsAlone = true;
   /** Wall time of the transaction's begin, in microseconds since 1970. */
   nowMicros: bigint | undefined;
-  /** Tables whose definition this transaction holds in share, by id; a set of its own, as one that is emptied each time ages. */
-  #heldTables: Set<number> | undefined;
+  /** Tables that this transaction holds; an object of its own, as one that is emptied each time ages. */
+  #heldTables: HeldTables | undefined;
   /** The version of the schema that the transaction saw last, where others may change it. */
   schemaVersion: number | undefined;
   readonly savepoints: SavepointEntry[] = [];
@@ -254,15 +255,25 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.ranStatement = true;
   }
 
-  /** Whether this transaction holds the definition of a table in share. */
-  holdsTable(id: number): boolean {
-    return this.#heldTables?.has(id) === true;
+  /** Whether this transaction holds a table as that mode wants it. */
+  holdsTable(id: number, mode: TableMode): boolean {
+    return this.#heldTables?.covers(id, mode) === true;
   }
 
   /** Notes that it does. */
-  holdTable(id: number): void {
-    this.#heldTables ??= new Set();
-    this.#heldTables.add(id);
+  holdTable(id: number, mode: TableMode): void {
+    this.#heldTables ??= new HeldTables();
+    this.#heldTables.add(id, mode);
+  }
+
+  /** Notes a lock that pg_locks is to tell of, and that lets nothing be done to rows. */
+  tellLock(id: number, mode: TableMode): void {
+    this.#heldTables ??= new HeldTables();
+    this.#heldTables.tell(id, mode);
+  }
+
+  tableLocks(): Iterable<TableLock> {
+    return this.#heldTables?.all() ?? [];
   }
 
   newWorkspace(): Workspace {

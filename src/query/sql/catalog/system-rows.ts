@@ -709,6 +709,18 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
     }
   },
   *pg_locks(_, { session }) {
+    for (const { table, mode, processId } of session.sessions?.tableLocks() ?? []) {
+      yield {
+        ...NO_LOCK,
+        locktype: 'relation',
+        database: DATABASE,
+        relation: table,
+        virtualtransaction: `${processId}/1`,
+        pid: processId,
+        mode,
+        granted: true,
+      };
+    }
     for (const { key, processId, shared, granted } of session.advisory?.all() ?? []) {
       yield {
         ...NO_LOCK,

@@ -12,6 +12,7 @@ import type { TableId } from '../../../models/relational/table.ts';
 import type { Key } from '../../../storage/key-range.ts';
 import { relationName, shownName } from '../binder/names.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import type { TableMode } from '../locks/table-modes.ts';
 import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
@@ -64,7 +65,8 @@ export async function lockTables(
       const message = `could not obtain lock on relation "${table.table.name}"`;
       throw new SqlError('lock_not_available', message, { cause: error.cause });
     }
-    if (wanted.write !== undefined) block.holdTable(id);
+    if (wanted.write === undefined) block.tellLock(id, mode as TableMode);
+    else block.holdTable(id, mode as TableMode);
 
     async function findTable(): Promise<CatalogTable> {
       const { RangeVar: range } = relation as Extract<typeof relation, { RangeVar: unknown }>;

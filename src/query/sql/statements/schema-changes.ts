@@ -28,6 +28,7 @@ import { type QualifiedName, relationName, shownName, stringsOf } from '../binde
 import { binderOver } from '../binder/table-rules.ts';
 import { storedFunctions } from '../catalog/stored-functions.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
+import { ACCESS_EXCLUSIVE } from '../locks/table-modes.ts';
 import { freeName, primaryKeyName } from '../object-names.ts';
 import { compileExpression } from '../planner/compile-expression.ts';
 import type { ResultSink } from '../results.ts';
@@ -510,6 +511,7 @@ export class SchemaChanges {
     const bound = timeoutMs > 0 ? { timeoutMs } : {};
     const locked = transaction.lock(this.#engine.tableLocks.exclusive(table.id), bound);
     if (isPromise(locked)) await this.#session.interrupts.race(locked);
+    this.#block.tellLock(table.id, ACCESS_EXCLUSIVE);
     transaction.beginStatement();
   }
 
