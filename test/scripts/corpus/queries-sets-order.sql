@@ -369,4 +369,6 @@ explain (costs off) select a, b from twice order by a, b, a desc, 1;
 select a, sum(b) over (order by a, a range 1 preceding) from twice order by a, 2;
 select a, b, sum(b) over (partition by a order by b, b desc range between 1 preceding and current row) from twice order by 1, 2;
 select a, sum(b) over (order by a, b range 1 preceding) from twice;
+select distinct on ((array[a, b])[1:2]) a from twice order by b;
+select distinct on ((twice).a) a from twice order by b;
 drop table twice;

@@ -378,7 +378,10 @@ function checkDistinctOnOrder(
 ): void {
   const refuse = (at: number): never => {
     const message = 'SELECT DISTINCT ON expressions must match initial ORDER BY expressions';
-    throw new SqlError('invalid_column_reference', message, { location: placeIn(nodes[at]) });
+    const node = nodes[at];
+    // A subscript or a field, as it is written, has no place in PostgreSQL.
+    const location = node !== undefined && 'A_Indirection' in node ? undefined : placeIn(node);
+    throw new SqlError('invalid_column_reference', message, { location });
   };
   let isSkipped = false;
   for (const { expression } of orderBy) {
