@@ -51,6 +51,7 @@ create schema s1;
 create type s1.r1 as range (subtype = float8);
 create type s1.e1 as enum ('x');
 create function s1.ff(int) returns s1.e1 language sql as 'select null::s1.e1';
+create function s1.fg(s1.e1, s1.e1[], int) returns int language sql as 'select 1';
 create table s1.tt (a s1.e1, b s1.r1);
 drop schema s1;
 drop type s1.e1;

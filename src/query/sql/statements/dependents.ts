@@ -26,7 +26,7 @@ import { calledIn } from '../binder/stored-calls.ts';
 import { walkTree } from '../binder/walk-tree.ts';
 import { columnNames } from '../object-names.ts';
 import type { SessionContext } from '../session-context.ts';
-import { type SqlType, titleOf } from '../types/types.ts';
+import { elementOf, type SqlType, titleOf } from '../types/types.ts';
 import type { RelationLookup } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 import { directlyUses, isOf } from './type-uses.ts';
@@ -252,6 +252,14 @@ export class Dependents {
     return found;
   }
 
+  /** With its schema, where the search path does not lead to it. */
+  async #typeTitle(transaction: Transaction, type: SqlType): Promise<string> {
+    const element = elementOf(type);
+    const own = (await this.#schema.types.all(transaction)).find((each) => each.type === (element ?? type));
+    if (own === undefined) return titleOf(type);
+    return `${await this.#lookup.title(transaction, own.name, own.schema)}${element === undefined ? '' : '[]'}`;
+  }
+
   /** As messages name it. */
   async titleOf(transaction: Transaction, object: Doomed): Promise<string> {
     const of = ({ name, schema }: { readonly name: string; readonly schema?: number | undefined }): Promise<string> =>
@@ -264,8 +272,9 @@ export class Dependents {
         return `index ${await this.#lookup.title(transaction, object.index.name, schema)}`;
       }
       case 'function': {
-        const types = inputTypes(object.definition).map(titleOf).join(',');
-        return `function ${await of(object.definition)}(${types})`;
+        const types: string[] = [];
+        for (const type of inputTypes(object.definition)) types.push(await this.#typeTitle(transaction, type));
+        return `function ${await of(object.definition)}(${types.join(',')})`;
       }
       case 'type':
         return `type ${await of(object.type)}`;
