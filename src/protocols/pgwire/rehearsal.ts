@@ -6,11 +6,9 @@
  * The stage is a listener whose engine has clients' class and options, with their parser, as each loads PostgreSQL's grammar once.
  */
 
-import { assert } from '../../base/assert.ts';
-import { type Deferred, deferred } from '../../base/awaitable.ts';
 import { type Bytes, EMPTY_BYTES } from '../../base/bytes.ts';
-import type { Socket, Sockets } from '../../platform/sockets.ts';
-import { type Gate, HOST, type OpenStage } from '../rehearsal.ts';
+import { type AnswerEnd, DeafClient } from '../deaf-client.ts';
+import type { OpenStage } from '../rehearsal.ts';
 import { rehearsedTexts } from './rehearsed-texts.ts';
 
 /** Of one connection. */
@@ -24,69 +22,34 @@ const READY = Buffer.from('Z\0\0\0\x05');
 const READY_BYTES = READY.length + 1;
 
 /** Runs the rehearsed statements, one after another, on connections that follow each other. */
-export async function rehearseStatements({ sockets, port, gate, moments }: OpenStage): Promise<void> {
+export async function rehearseStatements(stage: OpenStage): Promise<void> {
   let client: DeafClient | undefined;
   try {
     for (const text of rehearsedTexts()) {
-      if (!(await moments.goOn())) break;
+      if (!(await stage.moments.goOn())) break;
       if (client !== undefined && client.asked > STATEMENTS_MAX) {
-        client.leave();
+        client.leave(TERMINATE);
         client = undefined;
       }
-      client ??= await DeafClient.connect(sockets, port, gate);
-      await client.ask(query(text));
+      if (client === undefined) {
+        client = await DeafClient.connect(stage);
+        await client.ask(startup(), untilReady());
+      }
+      await client.ask(query(text), untilReady());
     }
   } finally {
-    client?.leave();
+    client?.leave(TERMINATE);
   }
 }
 
-/** Sends one message, and waits until the server is ready for the next; what is answered nobody reads. */
-class DeafClient {
-  /** Messages. */
-  asked = 0;
-  #socket: Socket | undefined;
-  #answered: Deferred<void> | undefined;
-  /** A chunk may end within a message. */
-  #lastBytes: Bytes = EMPTY_BYTES;
-  #closed = false;
-
-  /** @throws OperationError when it cannot connect. */
-  static async connect(sockets: Sockets, port: number, gate: Gate): Promise<DeafClient> {
-    const client = new DeafClient();
-    gate.close();
-    const socket = await sockets.connect(
-      { host: HOST, port },
-      { onData: (bytes) => client.#hear(bytes), onClose: () => client.#close() },
-    );
-    client.#socket = socket;
-    gate.openFor(socket.localPort);
-    await client.ask(startup());
-    return client;
-  }
-
-  leave(): void {
-    this.#socket!.write(TERMINATE);
-    this.#socket!.end();
-  }
-
-  async ask(message: Bytes): Promise<void> {
-    assert(!this.#closed, 'the connection for rehearsals has ended');
-    this.asked++;
-    this.#answered = deferred<void>();
-    this.#socket!.write(message);
-    await this.#answered.promise;
-  }
-
-  #hear(bytes: Bytes): void {
-    this.#lastBytes = Buffer.concat([this.#lastBytes, bytes.subarray(-READY_BYTES)]).subarray(-READY_BYTES);
-    if (READY.equals(this.#lastBytes.subarray(0, READY.length))) this.#answered?.resolve();
-  }
-
-  #close(): void {
-    this.#closed = true;
-    this.#answered?.resolve();
-  }
+/** The server is ready for the next message. */
+function untilReady(): AnswerEnd {
+  // A chunk may end within a message.
+  let last: Bytes = EMPTY_BYTES;
+  return (chunk) => {
+    last = Buffer.concat([last, chunk.subarray(-READY_BYTES)]).subarray(-READY_BYTES);
+    return READY.equals(last.subarray(0, READY.length));
+  };
 }
 
 function startup(): Buffer {

@@ -5,11 +5,8 @@
  * Rehearsed are the commands that most requests are, alone and in pipelines, of keys that are new, that are there and that are absent.
  */
 
-import { assert } from '../../base/assert.ts';
-import { type Deferred, deferred } from '../../base/awaitable.ts';
-import type { Bytes } from '../../base/bytes.ts';
-import type { Socket } from '../../platform/sockets.ts';
-import { HOST, type OpenStage } from '../rehearsal.ts';
+import { type AnswerEnd, DeafClient } from '../deaf-client.ts';
+import type { OpenStage } from '../rehearsal.ts';
 
 /** V8 compiles a function best after 500 calls that run all of it, and some of these run once for a whole pipeline. */
 const ROUNDS = 60;
@@ -51,26 +48,22 @@ const OTHERS: readonly (readonly [command: Command, lines: number])[] = [
 ];
 
 /** Has the rehearsed commands executed, message after message, by several clients in turn. */
-export async function rehearseCommands({ sockets, port, gate, moments }: OpenStage): Promise<void> {
+export async function rehearseCommands(stage: OpenStage): Promise<void> {
   const clients: DeafClient[] = [];
   try {
     for (let i = 0; i < CONNECTIONS; i++) {
-      gate.close();
-      const client = new DeafClient();
-      const socket = await sockets.connect({ host: HOST, port }, client);
-      client.socket = socket;
+      const client = await DeafClient.connect(stage);
       clients.push(client);
-      gate.openFor(socket.localPort);
-      await client.ask(encoded(['PING']), 1);
+      await client.ask(encoded(['PING']), afterLines(1));
     }
     for (const { bytes, lines } of messages()) {
-      if (!(await moments.goOn())) break;
+      if (!(await stage.moments.goOn())) break;
       const client = clients.shift()!;
       clients.push(client);
-      await client.ask(bytes, lines);
+      await client.ask(bytes, afterLines(lines));
     }
   } finally {
-    for (const client of clients) client.socket!.end();
+    for (const client of clients) client.leave();
   }
 }
 
@@ -105,28 +98,11 @@ function encoded(args: readonly string[]): Buffer {
   return Buffer.from(`*${args.length}\r\n${args.map((arg) => `$${arg.length}\r\n${arg}\r\n`).join('')}`, 'latin1');
 }
 
-/** Sends one message, and waits for as many lines as are the answer; what they say nobody reads. */
-class DeafClient {
-  socket: Socket | undefined;
-  #lines = 0;
-  #answered: Deferred<void> | undefined;
-  #closed = false;
-
-  async ask(bytes: Bytes, lines: number): Promise<void> {
-    assert(!this.#closed, 'the connection for rehearsals has ended');
-    this.#lines = lines;
-    this.#answered = deferred<void>();
-    this.socket!.write(bytes);
-    await this.#answered.promise;
-  }
-
-  onData(bytes: Bytes): void {
-    for (let at = bytes.indexOf(LF); at >= 0; at = bytes.indexOf(LF, at + 1)) this.#lines--;
-    if (this.#lines <= 0) this.#answered?.resolve();
-  }
-
-  onClose(): void {
-    this.#closed = true;
-    this.#answered?.resolve();
-  }
+/** As many lines have come as are the answer. */
+function afterLines(count: number): AnswerEnd {
+  let left = count;
+  return (chunk) => {
+    for (let at = chunk.indexOf(LF); at >= 0; at = chunk.indexOf(LF, at + 1)) left--;
+    return left <= 0;
+  };
 }
