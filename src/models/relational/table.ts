@@ -330,3 +330,9 @@ export function columnNumber({ columns }: Pick<Table, 'columns'>, position: numb
 export function indexColumns({ parts }: Pick<Index, 'parts'>): readonly number[] {
   return parts.flatMap(({ column }) => (column === undefined ? [] : [column]));
 }
+
+/** What a table, or a view, is called. */
+export function relationWord({ view }: Table): 'table' | 'view' | 'materialized view' {
+  if (view === undefined) return 'table';
+  return view.populated === undefined ? 'view' : 'materialized view';
+}

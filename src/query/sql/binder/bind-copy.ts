@@ -1,7 +1,7 @@
 /** Binds COPY … FROM STDIN and TO STDOUT of a table: which columns, and what the options say. Files and programs of the server are refused. */
 
 import type { CopyStmt, Node } from '@pgsql/types';
-import type { Table } from '../../../models/relational/table.ts';
+import { relationWord, type Table } from '../../../models/relational/table.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { CopyFormat } from '../copy/copy-text.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
@@ -88,8 +88,7 @@ export function bindCopyTo(
   }
   const { table } = tableOf(copy, findTable);
   if (table.view !== undefined) {
-    const what = table.view.populated === undefined ? 'view' : 'materialized view';
-    throw new SqlError('wrong_object_type', `cannot copy from ${what} "${table.name}"`, {
+    throw new SqlError('wrong_object_type', `cannot copy from ${relationWord(table)} "${table.name}"`, {
       hint: 'Try the COPY (SELECT ...) TO variant.',
     });
   }

@@ -1,6 +1,6 @@
 /** Objects of the catalog in words, by the numbers that pg_depend has of them (PostgreSQL's getObjectDescription). */
 
-import { columnNumber } from '../../../models/relational/table.ts';
+import { columnNumber, relationWord } from '../../../models/relational/table.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { SqlError } from '../sql-error.ts';
 import { typeOfOid } from '../types/types.ts';
@@ -85,8 +85,7 @@ interface DescribedRelation {
 function relationOf(objects: CatalogObjects, oid: number): DescribedRelation | undefined {
   const table = objects.relations.find((each) => each.table.id === oid)?.table;
   if (table !== undefined) {
-    const { view } = table;
-    const word = view === undefined ? 'table' : view.populated === undefined ? 'view' : 'materialized view';
+    const word = relationWord(table);
     return { word, columnNamed: (number) => table.columns.find((_, i) => columnNumber(table, i) === number)?.name };
   }
   if (objects.indexes.some((each) => each.oid === oid)) return { word: 'index', columnNamed: () => undefined };

@@ -14,6 +14,7 @@ import {
   columnNumber,
   type ForeignKey,
   primaryIndex,
+  relationWord,
   type StorageParameters,
   type Table,
   type TableId,
@@ -43,7 +44,6 @@ import { compileExpression } from '../planner/compile-expression.ts';
 import { writeRulesOf } from '../planner/write-rules.ts';
 import { notSupported, SqlError, withoutPlace } from '../sql-error.ts';
 import { isInteger, titleOf } from '../types/types.ts';
-import { relationWord } from './dependents.ts';
 import { containsNull, eachRow, rewriteTable } from './rewrite-table.ts';
 import type { EditorOptions, TableEditor } from './table-editor.ts';
 

@@ -16,6 +16,7 @@ import {
   type ForeignKey,
   type Index,
   PUBLIC_SCHEMA,
+  relationWord,
   type Table,
 } from '../../../models/relational/table.ts';
 import type { TypeDefinition } from '../../../models/relational/type-definition.ts';
@@ -389,10 +390,4 @@ function idOf(object: Doomed): number {
     default:
       return object.table.id;
   }
-}
-
-/** What a table, or a view, is called. */
-export function relationWord({ view }: Table): 'table' | 'view' | 'materialized view' {
-  if (view === undefined) return 'table';
-  return view.populated === undefined ? 'view' : 'materialized view';
 }

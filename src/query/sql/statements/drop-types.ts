@@ -2,13 +2,13 @@
 
 import type { DropStmt } from '@pgsql/types';
 import { readTableById } from '../../../models/relational/catalog.ts';
+import { relationWord } from '../../../models/relational/table.ts';
 import type { TypeDefinition } from '../../../models/relational/type-definition.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import { nameOfList } from '../binder/names.ts';
 import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
 import { SqlError } from '../sql-error.ts';
-import { relationWord } from './dependents.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 import type { TypeStatements } from './type-statements.ts';
 import { namesOf } from './type-uses.ts';

@@ -18,7 +18,13 @@ import {
 } from '../../../models/relational/catalog.ts';
 import { tableKey } from '../../../models/relational/keys.ts';
 import type { Schema } from '../../../models/relational/schema.ts';
-import { type ForeignKey, primaryIndex, type Table, type TableId } from '../../../models/relational/table.ts';
+import {
+  type ForeignKey,
+  primaryIndex,
+  relationWord,
+  type Table,
+  type TableId,
+} from '../../../models/relational/table.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import { bindCreateTable, bindPrimaryKey, type EvaluateConstant, isKeptAsIndex } from '../binder/bind-create-table.ts';
 import type { Likes } from '../binder/bind-like.ts';
@@ -51,7 +57,6 @@ import {
 } from './column-editor.ts';
 import { alterProperty } from './column-properties.ts';
 import { CommentStatements } from './comment-statements.ts';
-import { relationWord } from './dependents.ts';
 import { cascadeNotice, DropStatements } from './drop-statements.ts';
 import { ExtensionStatements } from './extension-statements.ts';
 import { FunctionStatements } from './function-statements.ts';

@@ -18,7 +18,7 @@ import {
   truncateTable,
 } from '../../../models/relational/catalog.ts';
 import type { Column, Table, TableId, ViewDefinition } from '../../../models/relational/table.ts';
-import { columnNumber } from '../../../models/relational/table.ts';
+import { columnNumber, relationWord } from '../../../models/relational/table.ts';
 import type { Transaction } from '../../../storage/store.ts';
 import { bindView } from '../binder/bind-from.ts';
 import { queryContext } from '../binder/bind-query.ts';
@@ -38,7 +38,6 @@ import { notSupported, SqlError } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
 import { storageParameters, textOf } from '../storage-parameters.ts';
 import { titleWithModifier, typeInfo } from '../types/types.ts';
-import { relationWord } from './dependents.ts';
 import { schemaField } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 
