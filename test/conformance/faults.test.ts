@@ -18,7 +18,7 @@ describe('a data directory', () => {
     await (await open()).close();
     const path = join(data.path, 'FORMAT');
     const format = JSON.parse(await readFile(path, 'utf8')) as object;
-    await writeFile(path, JSON.stringify({ ...format, format: 2 }));
+    await writeFile(path, JSON.stringify({ ...format, format: 3 }));
     await expect(open()).rejects.toMatchObject({ code: 'store_format', hint: expect.stringContaining('release') });
     for (const bad of ['', '{', '"1"', '{"format":"1"}']) {
       await writeFile(path, bad);

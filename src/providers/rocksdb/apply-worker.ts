@@ -3,7 +3,8 @@
  * synced batch blocks its thread for a millisecond or more. Between batches it reads ahead for the value cache.
  *
  * Batches arrive as shared memory and are read in place. A range deletion of few keys becomes point deletions inside the
- * batch; a larger one is a write of its own in front of it, and the engine opens no views meanwhile.
+ * batch; a larger one is a write of its own in front of it, and the engine opens no views meanwhile. Long values go ahead of
+ * their batch too, in parts that nobody sees before it.
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
@@ -27,6 +28,8 @@ import {
   POSITION_KEY,
   rocksDbBinding,
 } from './binding.ts';
+import { isStub } from './parted-values.ts';
+import { PartedWrites } from './parted-writes.ts';
 import { NOTHING_READ } from './read-ahead.ts';
 import { SharedIterator } from './shared-iterator.ts';
 
@@ -75,7 +78,12 @@ const database: DatabaseContext = binding.db_init((workerData as { handle: bigin
 let reused: BatchContext | undefined;
 const REUSED_BYTES_MAX = 32 * 1024 * 1024;
 
+/** Made with the first batch: a database that could not be read then is by the next one. */
+let longValues: PartedWrites | undefined;
+
 function apply(request: ApplyRequest): void {
+  longValues ??= new PartedWrites(binding, database);
+  longValues.begin();
   reused ??= binding.batch_init();
   const batch = reused;
   // Of an attempt that failed too.
@@ -83,6 +91,7 @@ function apply(request: ApplyRequest): void {
   if (request.arenaBytes > REUSED_BYTES_MAX) reused = undefined;
   const cleared: ApplyRequest['deletedRanges'][number][] = [];
   for (const range of request.deletedRanges) {
+    longValues.dropRange(batch, range.start, range.end);
     const keys = keysOf(range.start, range.end);
     if (keys === undefined) cleared.push(range);
     else for (const key of keys) binding.batch_del(batch, key, undefined);
@@ -92,7 +101,13 @@ function apply(request: ApplyRequest): void {
   for (let i = 0; i < request.count; i++) {
     const offset = operations[i]!;
     const key = operationKey(arena, offset);
-    if (operationKind(arena, offset) === PUT) binding.batch_put(batch, key, operationValue(arena, offset), undefined);
+    const value = operationKind(arena, offset) === PUT ? operationValue(arena, offset) : undefined;
+    if (value !== undefined && longValues.isLong(value)) {
+      longValues.put(batch, key, value);
+      continue;
+    }
+    longValues.drop(batch, key);
+    if (value !== undefined) binding.batch_put(batch, key, value, undefined);
     else binding.batch_del(batch, key, undefined);
   }
   binding.batch_put(batch, POSITION_KEY, encodePosition(request.position), undefined);
@@ -100,6 +115,7 @@ function apply(request: ApplyRequest): void {
   if (cleared.length > 0) Atomics.store(request.flux, 0, 1);
   for (const { start, end } of cleared) binding.db_clear(database, { gte: start, lt: end ?? END_KEY });
   binding.batch_write(database, batch, { sync: request.sync });
+  longValues.end();
 }
 
 /** Fewer operations are not worth being put in order. */
@@ -174,7 +190,9 @@ function readAhead({ readFrom, count }: ReadAheadRequest): ReadAheadReply {
       const position = iterator.position();
       const { rows } = iterator.read({}, readFrom, count);
       const entries: Entry[] = [];
-      for (let i = 0; i < rows.length; i += 2) entries.push({ key: rows[i]!, value: rows[i + 1]! });
+      // What lies in parts is not kept.
+      for (let i = 0; i < rows.length; i += 2)
+        if (!isStub(rows[i + 1]!)) entries.push({ key: rows[i]!, value: rows[i + 1]! });
       const { bytes, offsets } = PackedEntries.of(entries);
       return { position, bytes, offsets, last: entries.at(-1)?.key };
     } finally {

@@ -39,7 +39,9 @@ export interface RocksDbStoreOptions {
   readonly applyDelayMs?: number;
 }
 
-const DIRECTORY_FORMAT = 1;
+/** Format 1 has no values in parts. */
+const DIRECTORY_FORMAT = 2;
+const OLDEST_FORMAT = 1;
 
 const MEBIBYTE = 1024 * 1024;
 /** The name of a log all of which is in the state, until it is removed. */
@@ -180,7 +182,7 @@ function logOptions(options: RocksDbStoreOptions) {
   };
 }
 
-/** Writes the directory's format where it is new, else checks it. */
+/** Writes the directory's format where it is new or older, else checks it. */
 async function checkFormat(platform: Platform, directory: string, restored = false): Promise<void> {
   const path = join(directory, 'FORMAT');
   if (!(await platform.files.exists(path))) {
@@ -194,19 +196,24 @@ async function checkFormat(platform: Platform, directory: string, restored = fal
     return;
   }
   const text = Buffer.from(await platform.files.read(path)).toString('utf8');
-  let format: unknown;
+  let found: { readonly format?: unknown };
   try {
-    format = (JSON.parse(text) as { format?: unknown }).format;
+    found = JSON.parse(text) as { readonly format?: unknown };
   } catch (error) {
     throw new OperationError('store_format', `${path} does not tell the format of ${directory}: it is not JSON`, {
       cause: error,
       hint: 'Put the file back as it was, or restore a backup into a new directory.',
     });
   }
-  if (format !== DIRECTORY_FORMAT) {
+  const { format } = found;
+  if (format === OLDEST_FORMAT) {
+    // A build that knows no other would take what will be written from here on for something else.
+    const raised = { ...found, format: DIRECTORY_FORMAT };
+    await platform.files.writeAtomic(path, utf8(`${JSON.stringify(raised)}\n`));
+  } else if (format !== DIRECTORY_FORMAT) {
     throw new OperationError(
       'store_format',
-      `${directory} has format version ${String(format)}; this build reads ${DIRECTORY_FORMAT}`,
+      `${directory} has format version ${String(format)}; this build reads ${OLDEST_FORMAT} to ${DIRECTORY_FORMAT}`,
       {
         hint: 'Use the release that wrote it, or restore a backup made by it into a new directory.',
       },

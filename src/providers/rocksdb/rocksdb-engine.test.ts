@@ -100,7 +100,7 @@ test('what is kept above is not kept here, even where a read of what lies before
   expect(text(value!)).toBe('new');
 });
 
-test('a value of many megabytes is read on another thread, and no more is read with it than fits', async () => {
+test('a value of many megabytes is read in parts, and no more is read with it than fits', async () => {
   const long = new SeededRandom(Number(seed)).bytes(5_000_000);
   const batch = new MemtableBatch(engine);
   const position = engine.position + 1;

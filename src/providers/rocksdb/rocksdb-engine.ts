@@ -1,6 +1,6 @@
 /**
  * RocksDB as the engine of a local store: its handle, reads by key, batches applied on a worker thread. Views and their cursors
- * are in rocksdb-view.ts, what is cached above the binding in engine-caches.ts.
+ * are in rocksdb-view.ts, what is cached above the binding in engine-caches.ts, long values in parted-values.ts.
  *
  * Reads are synchronous as long as they come from memory: the binding cannot say in advance, so the engine measures, and
  * when many of the last reads had to wait for a disk it answers with promises for a while.
@@ -9,7 +9,7 @@
 import { Worker } from 'node:worker_threads';
 import { assert } from '../../base/assert.ts';
 import { type Awaitable, type Deferred, deferred } from '../../base/awaitable.ts';
-import { type Bytes, compareBytes, EMPTY_BYTES, keySuccessor } from '../../base/bytes.ts';
+import { type Bytes, compareBytes, copyBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Clock, Timers } from '../../platform/platform.ts';
 import type { Engine, EngineBatch, EngineSnapshot } from '../../storage/engine.ts';
@@ -28,7 +28,7 @@ import {
   translateRocksDbError,
 } from './binding.ts';
 import { EngineCaches } from './engine-caches.ts';
-import { LongValues } from './long-values.ts';
+import { isStub, wholeValue } from './parted-values.ts';
 import { NOTHING_READ, ReadAhead } from './read-ahead.ts';
 import { RocksDbView } from './rocksdb-view.ts';
 import { FORWARD, SharedIterator } from './shared-iterator.ts';
@@ -72,6 +72,7 @@ export class RocksDbEngine implements Engine {
   readonly #database: DatabaseContext;
   readonly #directory: string;
   readonly #clock: Clock;
+  readonly #giveWay: () => Promise<void>;
   readonly #freeBytes: () => Promise<number>;
   readonly #options: OpenOptions;
   #worker: Worker;
@@ -79,7 +80,6 @@ export class RocksDbEngine implements Engine {
   readonly #one: Bytes[] = [EMPTY_BYTES];
   readonly #caches: EngineCaches;
   readonly #readAhead: ReadAhead;
-  readonly #longValues = new LongValues();
   /** The last batch of keys lay where there were none: then the next one is expected to. */
   #appended = false;
   #slowShare = 0;
@@ -105,6 +105,7 @@ export class RocksDbEngine implements Engine {
     this.#database = database;
     this.#directory = options.directory;
     this.#clock = options.clock;
+    this.#giveWay = () => options.timers.yield();
     this.#freeBytes = options.freeBytes;
     this.#options = open;
     const cacheBytes = options.blockCacheBytes ?? BLOCK_CACHE_BYTES;
@@ -181,12 +182,12 @@ export class RocksDbEngine implements Engine {
     const isKept = this.#caches.holds(key);
     const known = isKept ? this.#caches.value(key) : undefined;
     if (known !== undefined) return known;
-    if (this.#longValues.has(key)) return this.#readLater([key], undefined).then(([value]) => value);
     if (this.#asyncReads > 0) {
       this.#asyncReads--;
       const copy = Buffer.from(key);
       const { position } = this;
       return this.#readLater([copy], undefined).then(([value]) => {
+        if (value !== undefined && isStub(value)) return this.#readParted(copy);
         // A batch that is being applied meanwhile drops what it changes when it is done.
         if (value !== undefined && isKept && position === this.position) this.#caches.keep(copy, value);
         return value;
@@ -195,8 +196,9 @@ export class RocksDbEngine implements Engine {
     const start = this.#clock.monotonicMs();
     const value = this.#read(key);
     this.#noteRead(this.#clock.monotonicMs() - start);
-    this.#longValues.noteRead(key, value);
-    if (value === undefined || !isKept) return value;
+    if (value === undefined) return undefined;
+    if (isStub(value)) return this.#readParted(copyBytes(key));
+    if (!isKept) return value;
     if (this.#caches.keep(key, value)) this.#readAhead.miss(key);
     return value;
   }
@@ -214,21 +216,16 @@ export class RocksDbEngine implements Engine {
       return this.#recovering.then(() => this.batchGet(copies, bytesMax));
     }
     const options = bytesMax === undefined ? undefined : { highWaterMarkBytes: Math.min(bytesMax, 0x7fff_ffff) };
-    const long = this.#longValues.firstOf(keys);
-    if (long >= 0 && bytesMax === undefined) return this.#readLater(keys, undefined);
-    // It would be read in vain behind others that leave no room for it.
-    if (long === 0) return this.#readLater(keys.slice(0, 1), undefined);
-    if (long > 0) return this.batchGet(keys.slice(0, long), bytesMax);
     if (this.#asyncReads > 0) {
       this.#asyncReads -= Math.min(keys.length, this.#asyncReads);
-      return this.#readLater(keys, options);
+      const copies = keys.map((key) => Buffer.from(key));
+      return this.#readLater(copies, options).then((values) => this.#whole(copies, values, bytesMax));
     }
     if (bytesMax !== undefined) {
       const start = this.#clock.monotonicMs();
       const found = this.#guard(() => this.#binding.db_get_many_sync(this.#database, keys, options));
       this.#noteRead((this.#clock.monotonicMs() - start) / Math.max(1, keys.length));
-      for (let i = 0; i < keys.length; i++) this.#longValues.noteRead(keys[i]!, found[i]);
-      return untilUnread(found);
+      return this.#whole(keys, untilUnread(found), bytesMax);
     }
     if (this.#appended && this.#holdsNoneOf(keys)) return new Array<undefined>(keys.length).fill(undefined);
     const values = keys.map((key) => this.#caches.value(key));
@@ -244,9 +241,52 @@ export class RocksDbEngine implements Engine {
       if (values[i] !== undefined) continue;
       const value = read[next++] ?? undefined;
       values[i] = value;
-      if (value !== undefined && this.#caches.holds(keys[i]!)) this.#caches.keep(keys[i]!, value);
+      if (value !== undefined && !isStub(value) && this.#caches.holds(keys[i]!)) this.#caches.keep(keys[i]!, value);
     }
-    return values;
+    return this.#whole(keys, values, undefined);
+  }
+
+  /** Values in place of their stubs; of those that come to more than `bytesMax`, as many as do not, and one at least. */
+  #whole(
+    keys: readonly Key[],
+    values: readonly (Bytes | undefined)[],
+    bytesMax: number | undefined,
+  ): Awaitable<readonly (Bytes | undefined)[]> {
+    const first = values.findIndex((value) => value !== undefined && isStub(value));
+    if (first < 0) return values;
+    // It would be read in vain behind others that leave no room for it.
+    if (first > 0 && bytesMax !== undefined) return values.slice(0, first);
+    const copies = keys.map(copyBytes);
+    return (async () => {
+      const whole = [...values];
+      for (let i = first; i < whole.length; i++) {
+        const value = whole[i];
+        if (value === undefined || !isStub(value)) continue;
+        whole[i] = await this.#readParted(copies[i]!);
+        if (bytesMax !== undefined) return whole.slice(0, i + 1);
+      }
+      return whole;
+    })();
+  }
+
+  /** The newest value of a key that had one in parts, whatever it is by now. */
+  async #readParted(key: Key): Promise<Bytes | undefined> {
+    if (this.#recovering !== undefined) await this.#recovering;
+    this.#pendingReads++;
+    const iterator = new SharedIterator(this.#binding, this.#database, { fillCache: false });
+    try {
+      const [found, value] = iterator.read({}, key, 1).rows;
+      if (found === undefined || value === undefined || !equalBytes(found, key) || !isStub(value)) {
+        return found !== undefined && equalBytes(found, key) ? value : undefined;
+      }
+      const read = (user: object, target: Bytes, count: number) => iterator.read(user, target, count);
+      return await wholeValue(read, key, value, this.#giveWay);
+    } catch (error) {
+      throw translateRocksDbError(error, this.#directory);
+    } finally {
+      iterator.close();
+      this.#finishRead();
+    }
   }
 
   /**
@@ -261,9 +301,10 @@ export class RocksDbEngine implements Engine {
 
   isEmptyIn(range: KeyRange): boolean {
     const { start, end } = range;
-    if (this.#recovering !== undefined || this.#asyncReads > 0 || this.#longValues.has(start)) return false;
+    if (this.#recovering !== undefined || this.#asyncReads > 0) return false;
     // To look for one key takes a third of what it takes to make an iterator.
-    return isSingleKey(range) ? this.get(start) === undefined : this.#isEmptyIn(start, end);
+    if (!isSingleKey(range)) return this.#isEmptyIn(start, end);
+    return (this.#caches.holds(start) ? this.#caches.value(start) : undefined) === undefined && !this.#read(start);
   }
 
   /** Looks no further than `end`: what was deleted behind it may be much, and the next value of any size. */
@@ -326,7 +367,8 @@ export class RocksDbEngine implements Engine {
       const position = forward.position();
       // A batch may have been applied between the two, or ranges deleted: both must show the same position, and all of it.
       if (backward.position() === position && !this.#isInFlux) {
-        const view = new RocksDbView(position, forward, backward, this.#directory, this.#caches.runsOf(position), () =>
+        const runs = this.#caches.runsOf(position);
+        const view = new RocksDbView(position, forward, backward, this.#directory, runs, this.#giveWay, () =>
           this.#views.delete(view),
         );
         this.#views.add(view);
@@ -366,7 +408,6 @@ export class RocksDbEngine implements Engine {
       await applied;
       const filled = this.#caches.move(batch);
       this.position = batch.position;
-      this.#longValues.noteApplied(batch);
       this.#endFlux();
       if (filled < batch.count) await this.#caches.fill(batch, filled, () => !this.#closed);
     } finally {

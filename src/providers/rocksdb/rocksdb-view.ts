@@ -1,16 +1,19 @@
 /**
  * The state of RocksDB at one position, and the cursors that walk through it: over runs of entries that are kept in memory,
- * and over what has to be read where there is none, of which some is kept as runs for those who come after.
+ * and over what has to be read where there is none, of which some is kept as runs for those who come after. Values in parts are
+ * in no run: who wants one reads the parts, and the batch ends with it.
  */
 
 import { assert } from '../../base/assert.ts';
-import { type Bytes, compareBytes, equalBytes, keySuccessor } from '../../base/bytes.ts';
+import type { Awaitable } from '../../base/awaitable.ts';
+import { type Bytes, compareBytes, copyBytes, equalBytes, keySuccessor } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { EngineCursor, EngineSnapshot, PackedPiece } from '../../storage/engine.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import { PackedEntries } from '../../storage/packed-entries.ts';
 import { type Entry, KEY_BYTES_MAX, type ScanOptions, type Version } from '../../storage/store.ts';
 import { translateRocksDbError } from './binding.ts';
+import { isStub, wholeValue } from './parted-values.ts';
 import type { Run } from './run-cache.ts';
 import type { SharedIterator } from './shared-iterator.ts';
 
@@ -40,6 +43,7 @@ export class RocksDbView implements EngineSnapshot {
   readonly #forward: SharedIterator;
   readonly #backward: SharedIterator;
   readonly #directory: string;
+  readonly #giveWay: () => Promise<void>;
   readonly #onRelease: () => void;
   #state: 'open' | 'released' | 'abandoned' = 'open';
 
@@ -49,6 +53,7 @@ export class RocksDbView implements EngineSnapshot {
     backward: SharedIterator,
     directory: string,
     runs: RunsOfView,
+    giveWay: () => Promise<void>,
     onRelease: () => void,
   ) {
     this.position = position;
@@ -56,16 +61,26 @@ export class RocksDbView implements EngineSnapshot {
     this.#forward = forward;
     this.#backward = backward;
     this.#directory = directory;
+    this.#giveWay = giveWay;
     this.#onRelease = onRelease;
   }
 
-  get(key: Key): Bytes | undefined {
-    const { rows } = this.read(false, {}, key, 1);
-    return rows[0] !== undefined && equalBytes(rows[0], key) ? rows[1] : undefined;
+  get(key: Key): Awaitable<Bytes | undefined> {
+    const [found, value] = this.read(false, {}, key, 1).rows;
+    if (found === undefined || value === undefined || !equalBytes(found, key)) return undefined;
+    return isStub(value) ? this.whole(copyBytes(key), value) : value;
+  }
+
+  /** What a value stands for that looks like a stub. */
+  whole(key: Bytes, value: Bytes): Promise<Bytes> {
+    return wholeValue((user, target, count) => this.read(false, user, target, count), key, value, this.#giveWay);
   }
 
   scan(range: KeyRange, options: ScanOptions): EngineCursor {
-    return options.reverse === true ? new ReverseCursor(this, range) : new ForwardCursor(this, range);
+    const keysOnly = options.keysOnly === true;
+    return options.reverse === true
+      ? new ReverseCursor(this, range, keysOnly)
+      : new ForwardCursor(this, range, keysOnly);
   }
 
   read(
@@ -109,6 +124,7 @@ export class RocksDbView implements EngineSnapshot {
 class ForwardCursor implements EngineCursor {
   readonly #view: RocksDbView;
   readonly #end: Bytes | undefined;
+  readonly #keysOnly: boolean;
   #next: Bytes;
   #done = false;
   /** What the shared iterator knows it by; another one once it has gone on without it. */
@@ -116,13 +132,14 @@ class ForwardCursor implements EngineCursor {
   /** The few entries right before `#next` that it has read and no run tells: the next run begins with them. */
   #before: { readonly start: Bytes; readonly entries: readonly Entry[] } | undefined;
 
-  constructor(view: RocksDbView, range: KeyRange) {
+  constructor(view: RocksDbView, range: KeyRange, keysOnly: boolean) {
     this.#view = view;
     this.#next = range.start;
     this.#end = range.end;
+    this.#keysOnly = keysOnly;
   }
 
-  next(entriesMax: number): readonly Entry[] | undefined {
+  next(entriesMax: number): Awaitable<readonly Entry[] | undefined> {
     const kept = this.#kept(entriesMax);
     if (kept !== undefined || this.#done) return kept;
     const start = this.#next;
@@ -132,7 +149,9 @@ class ForwardCursor implements EngineCursor {
     const keeps = entriesMax >= RUN_ENTRIES_MIN;
     // What the next run tells is not told twice, and a gap before it is closed.
     const next = keeps || runs.hasRoom() ? runs.nextStart(start) : undefined;
-    const { rows, finished } = this.#read(entriesMax, lesser(next, this.#end));
+    const stop = lesser(next, this.#end);
+    const { rows, finished } = this.#read(entriesMax, stop);
+    if (isBefore(rows[firstStub(rows)], stop)) return this.#takeParted(rows, finished, entriesMax);
     const entries: Entry[] = [];
     /** The first key behind the range, if that was read: between there is none. */
     let beyond: Bytes | undefined;
@@ -195,12 +214,37 @@ class ForwardCursor implements EngineCursor {
     return undefined;
   }
 
+  /** What was read, up to the first value in parts or `entriesMax` entries, past all runs. */
+  #takeParted(rows: readonly Bytes[], finished: boolean, entriesMax: number): Awaitable<readonly Entry[] | undefined> {
+    this.#before = undefined;
+    this.#user = {};
+    const entries: Entry[] = [];
+    for (let i = 0; i < rows.length; i += 2) {
+      const key = rows[i]!;
+      const value = rows[i + 1]!;
+      if (this.#end !== undefined && compareBytes(key, this.#end) >= 0) {
+        this.#done = true;
+        return entries.length === 0 ? undefined : entries;
+      }
+      this.#next = keySuccessor(key);
+      if (!this.#keysOnly && isStub(value)) {
+        return this.#view.whole(key, value).then((whole) => [...entries, { key, value: whole }]);
+      }
+      entries.push({ key, value });
+      if (entries.length === entriesMax) return entries;
+    }
+    this.#done = finished;
+    return entries;
+  }
+
   /** Reads a run ahead, also behind the end of the range, for those who come after. */
-  #fill(entriesMax: number): readonly Entry[] | undefined {
+  #fill(entriesMax: number): Awaitable<readonly Entry[] | undefined> {
     const start = this.#next;
     const { runs } = this.#view;
     const nextStart = runs.nextStart(start);
     const { rows, finished } = this.#read(FILL_RUN_ENTRIES, nextStart);
+    const parted = rows[firstStub(rows)];
+    if (isBefore(parted, lesser(nextStart, this.#end))) return this.#takeParted(rows, finished, entriesMax);
     this.#user = {};
     const all: Entry[] = [];
     let behind: Bytes | undefined;
@@ -208,6 +252,10 @@ class ForwardCursor implements EngineCursor {
       const key = rows[i]!;
       if (nextStart !== undefined && compareBytes(key, nextStart) >= 0) {
         behind = nextStart;
+        break;
+      }
+      if (key === parted) {
+        behind = key;
         break;
       }
       all.push({ key, value: rows[i + 1]! });
@@ -258,18 +306,20 @@ class ForwardCursor implements EngineCursor {
 class ReverseCursor implements EngineCursor {
   readonly #view: RocksDbView;
   readonly #start: Bytes;
+  readonly #keysOnly: boolean;
   /** Exclusive. */
   #before: Bytes | undefined;
   #done = false;
   #user = {};
 
-  constructor(view: RocksDbView, range: KeyRange) {
+  constructor(view: RocksDbView, range: KeyRange, keysOnly: boolean) {
     this.#view = view;
     this.#start = range.start;
     this.#before = range.end;
+    this.#keysOnly = keysOnly;
   }
 
-  next(entriesMax: number): readonly Entry[] | undefined {
+  next(entriesMax: number): Awaitable<readonly Entry[] | undefined> {
     while (!this.#done) {
       const kept = this.#kept(entriesMax);
       if (kept !== undefined) {
@@ -285,7 +335,13 @@ class ReverseCursor implements EngineCursor {
           this.#done = true;
           break;
         }
-        entries.push({ key, value: rows[i + 1]! });
+        const value = rows[i + 1]!;
+        if (!this.#keysOnly && isStub(value)) {
+          this.#before = key;
+          this.#user = {};
+          return this.#view.whole(key, value).then((whole) => [...entries, { key, value: whole }]);
+        }
+        entries.push({ key, value });
       }
       if (finished || rows.length === 0) this.#done = true;
       if (entries.length > 0) {
@@ -316,6 +372,17 @@ class ReverseCursor implements EngineCursor {
   close(): void {
     this.#done = true;
   }
+}
+
+/** The place of the first key whose value may lie in parts; -1 without any. */
+function firstStub(rows: readonly Bytes[]): number {
+  for (let i = 1; i < rows.length; i += 2) if (isStub(rows[i]!)) return i - 1;
+  return -1;
+}
+
+/** Whether there is a key that lies before `stop`; before the end of everything where that is undefined. */
+function isBefore(key: Bytes | undefined, stop: Bytes | undefined): boolean {
+  return key !== undefined && (stop === undefined || compareBytes(key, stop) < 0);
 }
 
 /** The one that comes first, of those that there are. */

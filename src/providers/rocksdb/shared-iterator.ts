@@ -35,11 +35,14 @@ export class SharedIterator {
   constructor(
     binding: RocksDbBinding,
     database: DatabaseContext,
-    { reverse = false }: { readonly reverse?: boolean } = {},
+    { reverse = false, fillCache = true }: { readonly reverse?: boolean; readonly fillCache?: boolean } = {},
   ) {
     this.#binding = binding;
     // Without that bound it would copy the end keys, which are long, for everybody who reads to the end of all.
-    this.#iterator = binding.iterator_init(database, reverse ? { ...FORWARD, reverse } : { ...FORWARD, lt: END_KEY });
+    this.#iterator = binding.iterator_init(
+      database,
+      reverse ? { ...FORWARD, reverse } : { ...FORWARD, fillCache, lt: END_KEY },
+    );
   }
 
   /** The position of the last applied batch that this iterator sees. */
