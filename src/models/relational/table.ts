@@ -129,6 +129,8 @@ export interface Column {
   readonly type: ColumnType;
   /** PostgreSQL's modifier (length + 4, or (precision << 16 | scale) + 4); -1 for none. */
   readonly modifier: number;
+  /** COLLATE, unless it is the type's own: a name of `pg_catalog`. Kept for the catalog only. */
+  readonly collation?: string;
   readonly notNull: boolean;
   readonly default: ColumnDefault | undefined;
   /** From 1 in the order of creation, never used twice in a table; undefined where no column was ever dropped: place + 1. */
@@ -174,6 +176,8 @@ export interface IndexPart {
   readonly nullsFirst: boolean;
   /** The operator class that the definition names, unless it is the default of the type. Kept for the catalog only. */
   readonly operatorClass?: string;
+  /** COLLATE, unless it is that of the column or expression. Kept for the catalog only. */
+  readonly collation?: string;
 }
 
 export interface Index {

@@ -30,6 +30,8 @@ export interface TypeField {
   readonly name: string;
   readonly type: ColumnType;
   readonly modifier: number;
+  /** As of a column. */
+  readonly collation?: string;
 }
 
 interface Shared {
@@ -52,6 +54,8 @@ export interface DomainType extends Shared {
   readonly kind: 'domain';
   readonly base: ColumnType;
   readonly modifier: number;
+  /** COLLATE, unless it is that of `base`. */
+  readonly collation?: string;
   readonly notNull: boolean;
   readonly default?: SqlExpression;
   readonly checks: readonly DomainCheck[];
@@ -70,6 +74,8 @@ export interface RangeType extends Shared {
   /** SUBTYPE_DIFF, and SUBTYPE_OPCLASS where it is not the type's own. Kept for the catalog only. */
   readonly difference?: { readonly schema?: string; readonly name: string };
   readonly operatorClass?: string;
+  /** COLLATION, unless it is that of `subtype`. Kept for the catalog only. */
+  readonly collation?: string;
 }
 
 export interface MultirangeType extends Shared {

@@ -45,6 +45,7 @@ export function uniformColumn(column: Column): Column {
     name: column.name,
     type: column.type,
     modifier: column.modifier,
+    collation: column.collation,
     notNull: column.notNull,
     default: column.default,
     number: column.number,
@@ -90,6 +91,7 @@ function uniformPart(part: IndexPart): IndexPart {
     descending: part.descending,
     nullsFirst: part.nullsFirst,
     operatorClass: part.operatorClass,
+    collation: part.collation,
   };
   return whole as IndexPart;
 }

@@ -32,6 +32,7 @@ const OF_CONDITION = {
   triggered_data_change_violation: '27000',
   character_not_in_repertoire: '22021',
   check_violation: '23514',
+  collation_mismatch: '42P21',
   configuration_limit_exceeded: '53400',
   data_exception: '22000',
   datatype_mismatch: '42804',

@@ -32,6 +32,7 @@ export const CONDITIONS = {
   triggered_data_change_violation: 'invalid_argument',
   character_not_in_repertoire: 'invalid_argument',
   check_violation: 'invalid_argument',
+  collation_mismatch: 'invalid_argument',
   configuration_limit_exceeded: 'too_large',
   data_exception: 'invalid_argument',
   datatype_mismatch: 'wrong_type',

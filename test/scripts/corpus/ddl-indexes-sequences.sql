@@ -43,7 +43,6 @@ create index i18 on t (a int8_ops);
 create index i18 on t (a nope_ops);
 create index i19 on t (a) with (fillfactor = 70);
 create index i20 on t (a) with (nope = 70);
--- awaits: TABLESPACE
 create index i21 on t (a) tablespace nope;
 create index i22 on t (e);
 create index i23 on t (f);
@@ -68,7 +67,6 @@ select max(a), min(a) from t;
 select id from t where e = '{1}' order by id;
 select id from t where (a, b) > (5, 'x') order by id;
 select id from t where d between '2024-01-01' and '2024-01-31' order by id;
--- awaits: what docs/sql.md lists under "Not yet as PostgreSQL has it"
 select indexname, indexdef from pg_indexes where tablename = 't' order by indexname;
 select pg_get_indexdef('i3'::regclass), pg_get_indexdef('i3'::regclass, 1, true), pg_get_indexdef('i24'::regclass, 3, true);
 drop index i1;

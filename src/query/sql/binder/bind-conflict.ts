@@ -1,14 +1,14 @@
 /** Binds ON CONFLICT: finds the unique indexes that are meant, and what DO UPDATE makes of the row that is there. */
 
 import type { IndexElem, OnConflictClause } from '@pgsql/types';
-import { type Index, rowWidth, type Table } from '../../../models/relational/table.ts';
+import { type Index, type IndexPart, rowWidth, type Table } from '../../../models/relational/table.ts';
 import { defaultOperatorClass, type OperatorClass, operatorClassNamed } from '../operator-classes.ts';
 import { notSupported, SqlError } from '../sql-error.ts';
 import type { SqlType } from '../types/types.ts';
 import { bindAssignments } from './bind-set-list.ts';
 import type { WriteTarget } from './bind-view.ts';
 import { type BoundConflicts, type BoundExpression, conjuncts, sameExpression, shifted } from './bound.ts';
-import { isCollatable, requireCollation } from './collations.ts';
+import { collationOf, requireCollation } from './collations.ts';
 import { ExpressionBinder } from './expression-binder.ts';
 import { stringsOf } from './names.ts';
 import type { BindContext, QueryContext } from './query-context.ts';
@@ -110,7 +110,8 @@ function requireStrict(index: Index, table: Table): Index {
 /** How values are to be compared. */
 interface Means {
   readonly operatorClass: OperatorClass | undefined;
-  readonly collated: boolean;
+  /** COLLATE. */
+  readonly collation: string | undefined;
 }
 
 /** A part that the index has to have. */
@@ -125,9 +126,8 @@ function bindTarget(
 ): WantedPart {
   if (ordering !== undefined && ordering !== 'SORTBY_DEFAULT') throw notAllowed('ASC/DESC', location);
   if (nulls !== undefined && nulls !== 'SORTBY_NULLS_DEFAULT') throw notAllowed('NULLS FIRST/LAST', location);
-  if (collation !== undefined) requireCollation(collation, location);
   const means = {
-    collated: collation !== undefined,
+    collation: collation === undefined ? undefined : requireCollation(collation, location),
     operatorClass: opclass === undefined ? undefined : operatorClassNamed(stringsOf(opclass).at(-1)!),
   };
   if (name === undefined) return { expression: binder.bind(expr!, INDEX), ...means };
@@ -142,20 +142,26 @@ function notAllowed(what: string, location: number | undefined): SqlError {
   return new SqlError('invalid_column_reference', `${what} is not allowed in ON CONFLICT clause`, { location });
 }
 
-/** Whether an index on values of `type` compares them by what is asked for. @param name Of its class, unless it is the default. */
-function areMeans({ operatorClass, collated }: Means, type: SqlType, name?: string): boolean {
-  if (collated && !isCollatable(type)) return false;
+/** Whether an index on values of `type` compares them by what is asked for. @param of Its collation. @param name Of its class, unless it is the default. */
+function areMeans({ operatorClass, collation }: Means, type: SqlType, of: string | undefined, name?: string): boolean {
+  if (collation !== undefined && collation !== of) return false;
   if (operatorClass === undefined) return true;
   const own = name === undefined ? defaultOperatorClass(type) : operatorClassNamed(name);
   return own?.family === operatorClass.family && own.type === operatorClass.type;
 }
 
-function isPrimaryKey({ primaryKey, columns }: Table, wanted: readonly WantedPart[]): boolean {
+/** By what an index compares the values of a part: the collation, and the class unless it is the default. */
+function kindOf(
+  { collation, operatorClass }: IndexPart,
+  part: BoundExpression,
+): [string | undefined, string | undefined] {
+  return [collation ?? collationOf(part), operatorClass];
+}
+
+function isPrimaryKey({ primaryKey }: Table, wanted: readonly WantedPart[]): boolean {
   const positions = new Set(
     wanted.map(({ expression, ...means }) =>
-      expression.kind === 'column' && areMeans(means, columns[expression.index]?.type ?? 'unknown')
-        ? expression.index
-        : -1,
+      expression.kind === 'column' && areMeans(means, expression.type, collationOf(expression)) ? expression.index : -1,
     ),
   );
   return (
@@ -170,7 +176,7 @@ function isMeant(
   asked: BoundExpression | undefined,
 ): boolean {
   const suits = (part: BoundExpression, { expression, ...means }: WantedPart, place: number): boolean =>
-    sameExpression(part, expression) && areMeans(means, part.type, source.index.parts[place]!.operatorClass);
+    sameExpression(part, expression) && areMeans(means, part.type, ...kindOf(source.index.parts[place]!, part));
   if (!parts.every((part) => wanted.some(({ expression }) => sameExpression(part, expression)))) return false;
   if (!wanted.every((each) => parts.some((part, place) => suits(part, each, place)))) return false;
   if (predicate === undefined) return true;

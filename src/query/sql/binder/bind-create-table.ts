@@ -224,7 +224,7 @@ export function bindColumn(
     throw new SqlError('feature_not_supported', 'array of serial is not implemented', { location });
   }
   const { type, modifier } = serial === undefined ? namedType(definition.typeName) : { type: serial, modifier: -1 };
-  checkCollation(definition.collClause, type);
+  const collation = checkCollation(definition.collClause, type);
   if (SYSTEM_COLUMNS.has(name)) {
     throw new SqlError('duplicate_column', `column name "${name}" conflicts with a system column name`);
   }
@@ -334,7 +334,15 @@ export function bindColumn(
     throw new SqlError('syntax_error', message, { location: lastLocation });
   }
   const notNull = nullability === true || sequence !== undefined;
-  const column = { name, type, modifier, notNull, default: value, ...(generated === undefined ? {} : { generated }) };
+  const column = {
+    name,
+    type,
+    modifier,
+    ...collation,
+    notNull,
+    default: value,
+    ...(generated === undefined ? {} : { generated }),
+  };
   return { column, pending, sequence };
 }
 

@@ -25,7 +25,7 @@ export interface LikeParts {
 export function bindLike({ options = 0 }: TableLikeClause, { table }: CatalogTable): LikeParts {
   const has = (part: number): boolean => (options & part) !== 0;
   const columns = table.columns.map((column) => {
-    const { name, type, modifier, notNull, generated, identity, storage, comment } = column;
+    const { name, type, modifier, collation, notNull, generated, identity, storage, comment } = column;
     const value = has(DEFAULTS) && identity === undefined ? column.default : undefined;
     const copy: Column = {
       name,
@@ -33,6 +33,7 @@ export function bindLike({ options = 0 }: TableLikeClause, { table }: CatalogTab
       modifier,
       notNull,
       default: value,
+      ...(collation === undefined ? {} : { collation }),
       ...(generated !== undefined && has(GENERATED) ? { generated } : {}),
       ...(storage !== undefined && has(STORAGE) ? { storage } : {}),
       ...(comment !== undefined && has(COMMENTS) ? { comment } : {}),
@@ -86,10 +87,11 @@ function indexLike(index: Index, { columns }: Table): IndexStmt {
     nulls_not_distinct: !nullsDistinct,
     ...parametersOf(index.storageParameters),
     accessMethod: method,
-    indexParams: parts.map(({ column, expression, descending, nullsFirst, operatorClass }) =>
+    indexParams: parts.map(({ column, expression, descending, nullsFirst, operatorClass, collation }) =>
       element({
         ...(column === undefined ? { expr: expression!.tree as unknown as Node } : { name: columns[column]!.name }),
         ...(operatorClass === undefined ? {} : { opclass: [{ String: { sval: operatorClass } }] }),
+        ...(collation === undefined ? {} : { collation: [{ String: { sval: collation } }] }),
         ...(method === 'btree'
           ? {
               ordering: descending ? 'SORTBY_DESC' : 'SORTBY_ASC',

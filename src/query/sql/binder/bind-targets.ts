@@ -123,6 +123,8 @@ export function suggestedName(node: Node): SuggestedName | undefined {
       const { op = '' } = (node as NodeOf<'SQLValueFunction'>).SQLValueFunction;
       return strong(op.replace('SVFOP_', '').replace(/_N$/, '').toLowerCase());
     }
+    case 'CollateClause':
+      return suggestedName((node as NodeOf<'CollateClause'>).CollateClause.arg!);
     case 'A_ArrayExpr':
       return strong('array');
     case 'RowExpr':

@@ -30,6 +30,16 @@ interface Typed {
   readonly location: number | undefined;
   /** How SQL writes it, where that is a keyword: CURRENT_DATE. */
   readonly spelled?: string;
+  /** COLLATE stands over it. */
+  readonly collated?: Collated;
+  /** Of a column whose values have another collation than their type. */
+  readonly collation?: string;
+}
+
+/** What COLLATE names, and where it stands. */
+export interface Collated {
+  readonly name: string;
+  readonly location: number | undefined;
 }
 
 export type CompareOperator = '=' | '<>' | '<' | '<=' | '>' | '>=';
@@ -662,7 +672,15 @@ function isPlainRow({ kind, type }: Readonly<Record<string, unknown>>): boolean 
 const SPELLING: ReadonlySet<string> = new Set(['inWords', 'given']);
 
 /** Fields that say nothing of their own. Casts, operators and aggregates are functions made anew each time, told apart by names and types. */
-const TOLD_OTHERWISE: ReadonlySet<string> = new Set(['location', 'cast', 'evaluate', 'create', 'slot', 'reads']);
+const TOLD_OTHERWISE: ReadonlySet<string> = new Set([
+  'location',
+  'cast',
+  'evaluate',
+  'create',
+  'slot',
+  'reads',
+  'collation',
+]);
 
 /**
  * Each has slots of its own for what it reads of the row outside. Tables and queries in WITH are compared by what they are and
@@ -742,11 +760,14 @@ export function conjunction(conditions: readonly BoundExpression[]): BoundExpres
   return { kind: 'and', type: 'bool', modifier: -1, location: undefined, args: conditions };
 }
 
-/** A column of a row as an expression. */
+/** A column of a row as an expression. @param of What it is of there. */
 export function columnAt(
   index: number,
-  { type, modifier, location }: Pick<Typed, 'type' | 'modifier'> & { readonly location?: number | undefined },
+  of: Pick<Typed, 'type' | 'modifier' | 'collated' | 'collation'> & { readonly location?: number | undefined },
 ): Extract<BoundExpression, { kind: 'column' }> {
+  const { type, modifier, location } = of;
+  const collation = of.collated?.name ?? of.collation;
+  if (collation !== undefined) return { kind: 'column', type, modifier, location, index, collation };
   return { kind: 'column', type, modifier, location, index };
 }
 

@@ -19,6 +19,7 @@ import {
   typeInfo,
 } from '../types/types.ts';
 import { type BoundExpression, leftmost } from './bound.ts';
+import { isCollatable } from './collations.ts';
 import type { BindContext } from './query-context.ts';
 
 const SPECIAL_TIMES = /\b(now|today|tomorrow|yesterday)\b/i;
@@ -34,6 +35,7 @@ export function tryCoerce(
   modifier: number,
   how: CastContext,
 ): BoundExpression | undefined {
+  if (expression.collated !== undefined) return coerceBelow(context, expression, type, modifier, how);
   let bound = expression;
   if (bound.type !== type && type.startsWith('user:')) {
     const check = domainCheckOf(type);
@@ -54,6 +56,18 @@ export function tryCoerce(
     arg: bound,
     explicit: how === 'explicit',
   };
+}
+
+/** What COLLATE stands over becomes the type, and COLLATE stands over that where there is still text. */
+function coerceBelow(
+  context: BindContext,
+  { collated, ...bare }: BoundExpression,
+  type: SqlType,
+  modifier: number,
+  how: CastContext,
+): BoundExpression | undefined {
+  const coerced = tryCoerce(context, bare as BoundExpression, type, modifier, how);
+  return coerced === undefined || !isCollatable(coerced.type) ? coerced : { ...coerced, collated: collated! };
 }
 
 /** @throws SqlError `cannot_coerce` where `how` does not allow it. */

@@ -153,16 +153,21 @@ class QueryText {
 
   #key(expression: BoundExpression): string {
     const text = this.#row(expression);
-    const isPlain = expression.kind === 'column' || isWholeRow(expression);
-    return isPlain || this.#options.pretty || text.startsWith('(') ? text : `(${text})`;
+    const isPlain = (expression.kind === 'column' && expression.collated === undefined) || isWholeRow(expression);
+    return isPlain ? text : this.#inParentheses(text);
+  }
+
+  /** Keys other than columns stand in parentheses, those that operators have around them unless the text is for people. */
+  #inParentheses(text: string): string {
+    return !this.#options.pretty && text.startsWith('(') ? text : `(${text})`;
   }
 
   #sortKey({ expression, descending, nullsFirst }: BoundSortKey): string {
     const direction = descending ? ' DESC' : '';
     const nulls = nullsFirst === descending ? '' : nullsFirst ? ' NULLS FIRST' : ' NULLS LAST';
     const text = this.#over(expression);
-    const isPlain = this.#columnName(expression) !== undefined || this.#options.pretty || text.startsWith('(');
-    return `${isPlain ? text : `(${text})`}${direction}${nulls}`;
+    const isPlain = this.#columnName(expression) !== undefined;
+    return `${isPlain ? text : this.#inParentheses(text)}${direction}${nulls}`;
   }
 
   /** Undefined for what is no column: the hidden id of a row, which rows as a whole ask for. */
@@ -179,7 +184,7 @@ class QueryText {
 
   /** The name of a column that is printed without AS. */
   #columnName(expression: BoundExpression): string | undefined {
-    if (expression.kind !== 'column') return undefined;
+    if (expression.kind !== 'column' || expression.collated !== undefined) return undefined;
     const key = this.#grouped(expression);
     if (key === expression && this.#query.grouping !== undefined) return undefined;
     return key.kind === 'column' ? this.#place(key.index)?.name : undefined;

@@ -39,6 +39,10 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
   const list = (each: readonly BoundExpression[]): string => each.map((one) => show(one, 'none')).join(', ');
   const operator = (text: string): string =>
     pretty && parent !== 'operator' && parent !== 'cast' ? text : `(${text})`;
+  if (expression.collated !== undefined) {
+    const { collated, ...bare } = expression;
+    return operator(`${show(bare as BoundExpression, 'operator')} COLLATE ${quoteName(collated.name)}`);
+  }
   if (expression.spelled !== undefined) return expression.spelled;
   switch (expression.kind) {
     case 'constant':

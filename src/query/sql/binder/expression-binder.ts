@@ -48,7 +48,7 @@ import {
   leftmost,
 } from './bound.ts';
 import { checkWidth, coerce, ofAnyType, tryCoerce } from './coercion.ts';
-import { requireCollatable, requireCollation } from './collations.ts';
+import { requireCollatable, requireCollation, requireOneCollation } from './collations.ts';
 import { noCommonType } from './common-type.ts';
 import { literal } from './literals.ts';
 import { kindOf, type NodeOf, namedType, stringsOf } from './names.ts';
@@ -157,6 +157,7 @@ export class ExpressionBinder {
   bindInside(node: Node): BoundExpression {
     if (++this.progress.depth > this.context.depthMax) throw tooDeep(this.context.depthMax);
     const bound = this.#bindNode(node);
+    if (this.progress.collates === true) requireOneCollation(bound);
     this.progress.depth--;
     return bound;
   }
@@ -356,8 +357,9 @@ export class ExpressionBinder {
   #collated({ arg, collname, location }: CollateClause): BoundExpression {
     const bound = this.bindInside(arg!);
     if (bound.type !== 'unknown') requireCollatable(bound.type, location);
-    requireCollation(collname, location);
-    return bound;
+    const name = requireCollation(collname, location);
+    this.progress.collates = true;
+    return { ...bound, collated: { name, location } };
   }
 
   #columnRef({ fields, location }: ColumnRef): BoundExpression {

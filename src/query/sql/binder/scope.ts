@@ -85,6 +85,8 @@ export function tableItem(table: CatalogTable, alias: string, offset: number): S
 export interface BindProgress {
   depth: number;
   slots: number;
+  /** COLLATE stands somewhere. */
+  collates?: boolean;
   /** Of each function that it runs, the tables that are written; undefined when that cannot be told. */
   written?: (ReadonlySet<TableId> | undefined)[];
   /** Volatile functions whose queries take the places of their calls. */

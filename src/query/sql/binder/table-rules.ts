@@ -8,7 +8,7 @@ import type { Node } from '@pgsql/types';
 import type { SqlExpression, Table } from '../../../models/relational/table.ts';
 import type { CatalogTable, TableIndex } from '../catalog-cache.ts';
 import { notSupported } from '../sql-error.ts';
-import { type BoundExpression, hasSubquery } from './bound.ts';
+import { type BoundExpression, columnAt, hasSubquery } from './bound.ts';
 import { type Clause, ExpressionBinder } from './expression-binder.ts';
 import { type BindContext, definitionContext } from './query-context.ts';
 import { tableScope } from './scope.ts';
@@ -62,7 +62,8 @@ function bindIndex(table: CatalogTable, source: TableIndex): BoundIndex {
       if (column === undefined) {
         return bindOver(table, expression!, { title: 'index expressions', aggregates: 'refused' });
       }
-      return { kind: 'column', type, modifier, location: undefined, index: column };
+      const { collation } = table.table.columns[column]!;
+      return columnAt(column, { type, modifier, ...(collation === undefined ? {} : { collation }) });
     }),
     predicate: predicate && bindOver(table, predicate, { title: 'index predicates', aggregates: 'refused' }),
   };

@@ -30,6 +30,7 @@ import { bindView } from '../binder/bind-from.ts';
 import { queryContext } from '../binder/bind-query.ts';
 import { updatableColumns, whyNotUpdatable } from '../binder/bind-view.ts';
 import type { BoundExpression } from '../binder/bound.ts';
+import { collationOf, collationOfColumn, isCollatable } from '../binder/collations.ts';
 import { writtenDefault } from '../binder/column-values.ts';
 import { type DeparseStyle, deparse, isPlainCall, quoteName } from '../binder/deparse.ts';
 import { deparseQuery } from '../binder/deparse-query.ts';
@@ -719,15 +720,26 @@ export function indexParts(
     return primaryKey.map((position) => ({ text: quoteName(columns[position]!.name), order: '' }));
   }
   const bound = rulesOf(table).indexes.find(({ source }) => source.index.id === index.id)!;
-  return index.parts.map(({ column, descending, nullsFirst, operatorClass }, i) => {
+  return index.parts.map(({ column, descending, nullsFirst, operatorClass, collation }, i) => {
     const nulls = nullsFirst === descending ? '' : nullsFirst ? ' NULLS FIRST' : ' NULLS LAST';
     const text =
       column === undefined
         ? expressionPart(bound.parts[i]!, { ...style, table: table.table })
         : quoteName(columns[column]!.name);
     const named = operatorClass === undefined ? '' : ` ${operatorClass}`;
-    return { text, order: `${named}${descending ? ' DESC' : ''}${nulls}` };
+    const own = collationOf(bound.parts[i]!);
+    const other = collation === undefined || collation === own ? '' : ` COLLATE ${quoteName(collation)}`;
+    return { text, order: `${other}${named}${descending ? ' DESC' : ''}${nulls}` };
   });
+}
+
+/** The collation of each part of an index; undefined of what has none. */
+export function indexCollations({ table, index }: IndexObject): readonly (string | undefined)[] {
+  if (index === undefined) return table.table.primaryKey.map((each) => collationOfColumn(table.table.columns[each]!));
+  const bound = rulesOf(table).indexes.find(({ source }) => source.index.id === index.id)!;
+  return index.parts.map(({ collation, type }, i) =>
+    isCollatable(type) ? (collation ?? collationOf(bound.parts[i]!)) : undefined,
+  );
 }
 
 /** Anything but what is written as a call stands in parentheses. */

@@ -2,6 +2,7 @@
 
 import { columnNumber, type Table } from '../../../models/relational/table.ts';
 import type { DomainType } from '../../../models/relational/type-definition.ts';
+import { collationOfType } from '../binder/collations.ts';
 import { deparse, quoteName } from '../binder/deparse.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { SessionFacts } from '../functions/evaluation.ts';
@@ -77,6 +78,12 @@ function typeColumns(
   };
 }
 
+/** The default goes without saying. */
+export function collationColumns({ database }: Pick<SessionFacts, 'database'>, name: string | undefined): SystemRow {
+  if (name === undefined || name === 'default') return {};
+  return { collation_catalog: database, collation_schema: 'pg_catalog', collation_name: name };
+}
+
 const PRIVILEGES = ['INSERT', 'SELECT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'];
 
 /** Whoever may do one thing here may do all. */
@@ -127,7 +134,7 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       const { table } = each;
       const updatable = table.view === undefined ? undefined : objects.updatability(each).columns;
       for (let position = 0; position < table.columns.length; position++) {
-        const { name, type, modifier, notNull, identity, generated } = table.columns[position]!;
+        const { name, type, modifier, collation, notNull, identity, generated } = table.columns[position]!;
         const text = objects.defaultText(each, position) ?? null;
         const domain = objects.types.find(
           (known): known is DomainType => known.kind === 'domain' && known.type === type,
@@ -141,6 +148,7 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
           column_default: generated === undefined ? text : null,
           is_nullable: notNull ? 'NO' : 'YES',
           ...typeColumns(objects, session, baseOf(type), domain?.modifier ?? modifier),
+          ...collationColumns(session, collation ?? collationOfType(type)),
           ...(domain && {
             domain_catalog: session.database,
             domain_schema: objects.schemaName(domain.schema),
@@ -304,6 +312,7 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
         domain_schema: objects.schemaName(each.schema),
         domain_name: each.name,
         ...typeColumns(objects, session, baseOf(each.type), each.modifier),
+        ...collationColumns(session, collationOfType(each.type)),
         domain_default: bound === undefined ? null : deparse(bound, objects.style()),
         dtd_identifier: '1',
       };

@@ -41,12 +41,15 @@ export function schemaOid(id: number = PUBLIC_SCHEMA): number {
 export const OWNER = 10;
 /** The oid of the database. */
 export const DATABASE = 5;
-/** The collation of types that have one. */
-export const COLLATION_DEFAULT = 100;
-
-/** Those that there are, by their oids. */
+/** The collations that there are, by their oids. */
 export const COLLATIONS: readonly (readonly [oid: number, name: string])[] = [
-  [COLLATION_DEFAULT, 'default'],
+  [100, 'default'],
   [950, 'C'],
   [951, 'POSIX'],
+  [12_340, 'ucs_basic'],
 ];
+
+/** 0 of what has none. */
+export function collationOid(name: string | undefined): number {
+  return COLLATIONS.find(([, known]) => known === name)?.[0] ?? 0;
+}

@@ -2,6 +2,7 @@
 
 import { columnNumber, type StorageParameters } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
+import { collationOfType } from '../binder/collations.ts';
 import { ROW_TYPE_OIDS } from '../binder/row-types.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import { columnNames } from '../object-names.ts';
@@ -9,7 +10,14 @@ import { showBound } from '../parameter-values.ts';
 import { isTemporary } from '../temporary-relations.ts';
 import { allTypes, elementOf, typeInfo } from '../types/types.ts';
 import { ACTIVITY_ROWS } from './activity-rows.ts';
-import { type CatalogObjects, type IndexObject, indexOidOf, indexParts, parametersOf } from './catalog-objects.ts';
+import {
+  type CatalogObjects,
+  type IndexObject,
+  indexCollations,
+  indexOidOf,
+  indexParts,
+  parametersOf,
+} from './catalog-objects.ts';
 import { dependRows } from './depend-rows.ts';
 import { descriptionRows } from './description-rows.ts';
 import { EXTENSION_ROWS } from './extension-rows.ts';
@@ -18,7 +26,7 @@ import {
   ACCESS_METHODS,
   attrdefOid,
   CLASS_OIDS,
-  COLLATION_DEFAULT,
+  collationOid,
   DATABASE,
   OWNER,
   ruleOid,
@@ -29,7 +37,7 @@ import { keyTypeOf, OPERATOR_CLASS_ROWS, operatorClassOid } from './operator-cla
 import { pagesOf, rowBytes, STATISTICS_ROWS } from './statistics-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
-import { alignmentOf, classOidOf, enumRows, isCollatable, rangeRows, storageOf, typeRows } from './type-rows.ts';
+import { alignmentOf, classOidOf, enumRows, rangeRows, storageOf, typeRows } from './type-rows.ts';
 
 const HEAP = 2;
 /** The role that stands for the owner of the database. */
@@ -184,6 +192,7 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
     number: number,
     type: Parameters<typeof typeInfo>[0],
     modifier = -1,
+    collation = collationOfType(type),
   ) => {
     const info = typeInfo(type);
     return {
@@ -203,7 +212,7 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
       attidentity: '',
       attgenerated: '',
       attislocal: true,
-      attcollation: isCollatable(type) ? COLLATION_DEFAULT : 0,
+      attcollation: collationOid(collation),
     };
   };
   for (const each of objects.relations) {
@@ -211,7 +220,14 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
     for (let position = 0; position < table.columns.length; position++) {
       const column = table.columns[position]!;
       yield {
-        ...attribute(table.id, column.name, columnNumber(table, position), column.type, column.modifier),
+        ...attribute(
+          table.id,
+          column.name,
+          columnNumber(table, position),
+          column.type,
+          column.modifier,
+          column.collation,
+        ),
         attnotnull: column.notNull,
         attstattarget: column.statisticsTarget ?? -1,
         ...(column.storage === undefined ? {} : { attstorage: column.storage }),
@@ -238,16 +254,19 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
   for (const type of objects.types) {
     if (type.kind !== 'composite') continue;
     for (const [i, field] of type.fields.entries()) {
-      yield attribute(classOidOf(type), field.name, i + 1, field.type, field.modifier);
+      yield attribute(classOidOf(type), field.name, i + 1, field.type, field.modifier, field.collation);
     }
   }
   for (const object of objects.indexes) {
     const { table, index } = object;
     const parts = index?.parts ?? table.table.primaryKey.map((column) => ({ column, ...table.table.columns[column]! }));
+    const collations = indexCollations(object);
     for (let i = 0; i < parts.length; i++) {
       const part = parts[i]!;
       const type = index?.method === undefined ? part.type : keyTypeOf(part, index.method);
-      yield attribute(object.oid, object.partNames[i]!, i + 1, type, type === part.type ? part.modifier : -1);
+      const modifier = type === part.type ? part.modifier : -1;
+      const collation = type === part.type ? collations[i] : undefined;
+      yield attribute(object.oid, object.partNames[i]!, i + 1, type, modifier, collation);
     }
     for (const [i, position] of (index?.include ?? []).entries()) {
       const { name, type, modifier } = table.table.columns[position]!;
@@ -262,7 +281,9 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
   for (const [, , oid, , columns] of SYSTEM_RELATIONS) {
     for (const [i, column] of columns.split(', ').entries()) {
       const [name, type] = column.split(' ') as [string, Parameters<typeof typeInfo>[0]];
-      if (knownTypeNames().has(type)) yield attribute(oid, name, i + 1, type);
+      if (!knownTypeNames().has(type)) continue;
+      // All text of the catalog is in "C".
+      yield attribute(oid, name, i + 1, type, -1, collationOfType(type) && 'C');
     }
   }
 }
@@ -293,14 +314,7 @@ function indexRow(objects: CatalogObjects, object: IndexObject): SystemRow {
     indisready: true,
     indislive: true,
     indkey: vector(all.map((position) => (position === undefined ? 0 : columnNumber(table.table, position)))),
-    indcollation: new SqlArray(
-      'oid',
-      positions.map((position) =>
-        position !== undefined && isCollatable(columns[position]!.type) ? COLLATION_DEFAULT : 0,
-      ),
-      [positions.length],
-      [0],
-    ),
+    indcollation: new SqlArray('oid', indexCollations(object).map(collationOid), [positions.length], [0]),
     indclass: new SqlArray(
       'oid',
       (index?.parts ?? primaryKey.map((position) => columns[position]!)).map((part) =>
@@ -546,6 +560,17 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       collencoding: -1,
       collcollate: 'POSIX',
       collctype: 'POSIX',
+    },
+    {
+      oid: collationOid('ucs_basic'),
+      collname: 'ucs_basic',
+      collnamespace: 11,
+      collowner: OWNER,
+      collprovider: 'c',
+      collisdeterministic: true,
+      collencoding: 6,
+      collcollate: 'C',
+      collctype: 'C',
     },
   ],
   pg_language: () => [

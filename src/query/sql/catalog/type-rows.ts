@@ -1,13 +1,14 @@
 /** The rows of pg_type, pg_enum and pg_range: built-in types, those that users defined, those of tables' rows. */
 
 import type { RangeType, TypeDefinition } from '../../../models/relational/type-definition.ts';
+import { collationOfType } from '../binder/collations.ts';
 import { deparse } from '../binder/deparse.ts';
 import { rowTypeOf } from '../binder/row-types.ts';
-import { allTypes, arrayOf, baseOf, elementOf, type SqlType, type TypeInfo, typeInfo } from '../types/types.ts';
+import { allTypes, arrayOf, baseOf, type SqlType, type TypeInfo, typeInfo } from '../types/types.ts';
 import type { CatalogObjects } from './catalog-objects.ts';
 import { boundDefault } from './domain-rules.ts';
 import { functionsNamed } from './function-rows.ts';
-import { COLLATION_DEFAULT, OWNER, SYSTEM_SCHEMAS, schemaOid } from './oids.ts';
+import { collationOid, OWNER, SYSTEM_SCHEMAS, schemaOid } from './oids.ts';
 import { operatorClassOid } from './operator-class-rows.ts';
 import type { SystemRow } from './system-row.ts';
 import { typeFunctions } from './type-io.ts';
@@ -17,11 +18,6 @@ const COMPOSITE_CLASS_OIDS = 700_000_000;
 
 export function classOidOf({ id }: TypeDefinition): number {
   return COMPOSITE_CLASS_OIDS + id;
-}
-
-export function isCollatable(type: SqlType): boolean {
-  const base = baseOf(type);
-  return ['text', 'varchar', 'bpchar'].includes(elementOf(base) ?? base);
 }
 
 export function* typeRows(objects: CatalogObjects): Iterable<SystemRow> {
@@ -86,7 +82,7 @@ function typeRow(info: TypeInfo, namespace: number): SystemRow {
     typstorage: storageOf(info.type),
     typbasetype: info.base === undefined ? 0 : typeInfo(info.base).oid,
     typtypmod: -1,
-    typcollation: isCollatable(info.type) ? COLLATION_DEFAULT : 0,
+    typcollation: collationOid(collationOfType(info.type)),
   };
 }
 
@@ -105,14 +101,14 @@ export function* rangeRows(objects: CatalogObjects): Iterable<SystemRow> {
   );
   const builtin = [...allTypes()].filter(({ kind, type }) => kind === 'r' && !type.includes('user:'));
   for (const { type, oid, element, multirange } of [...builtin, ...[...defined.keys()].map(typeInfo)]) {
-    const { difference, operatorClass } = defined.get(type) ?? {};
+    const { difference, operatorClass, collation } = defined.get(type) ?? {};
     const schemas = difference?.schema === undefined ? ['pg_catalog', 'public'] : [difference.schema];
     const bounds = [element!, element!];
     yield {
       rngtypid: oid,
       rngsubtype: typeInfo(element!).oid,
       rngmultitypid: typeInfo(multirange!).oid,
-      rngcollation: isCollatable(element!) ? COLLATION_DEFAULT : 0,
+      rngcollation: collationOid(collation ?? collationOfType(element!)),
       rngsubopc: operatorClassOid({ type: element!, ...(operatorClass === undefined ? {} : { operatorClass }) }),
       rngsubdiff: difference === undefined ? 0 : (functionsNamed(objects, difference.name, schemas, bounds)[0] ?? 0),
     };

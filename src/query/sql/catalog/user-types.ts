@@ -139,10 +139,10 @@ export function registerType(definition: TypeDefinition): void {
       defineType({ ...shared, size: -1, category: 'C', kind: 'c', fields: definition.fields });
       return;
     case 'domain': {
-      const { base, modifier } = definition;
+      const { base, modifier, collation, default: value } = definition;
       const { size, category } = typeInfo(base);
       const check = domainChecker(definition);
-      defineType({ ...shared, size, category, kind: 'd', base, modifier, check, default: definition.default });
+      defineType({ ...shared, size, category, kind: 'd', base, modifier, collation, check, default: value });
       return;
     }
     case 'range': {

@@ -14,6 +14,7 @@ import {
   type ExplainOptions,
   hasSubquery,
 } from '../binder/bound.ts';
+import { keptCollation } from '../binder/collations.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import { CopyBinaryReader } from '../copy/copy-binary.ts';
 import { CopyCsvReader } from '../copy/copy-csv.ts';
@@ -50,6 +51,8 @@ export interface ResultColumn {
   /** Id of the table that the column comes from as it is, and its number there from 1; 0 for computed ones. */
   readonly tableId: number;
   readonly columnNumber: number;
+  /** Unless it is the type's own. */
+  readonly collation?: string;
 }
 
 export interface Plan {
@@ -354,5 +357,6 @@ function resultColumn({ name, expression, origin }: BoundColumn): ResultColumn {
     modifier: expression.modifier,
     tableId: origin?.table.table.id ?? 0,
     columnNumber: origin === undefined ? 0 : origin.position + 1,
+    ...keptCollation(expression),
   };
 }

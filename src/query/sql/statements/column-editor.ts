@@ -224,7 +224,7 @@ export class ColumnEditor {
     const { name } = table.columns[position]!;
     const old = table.columns[position]!;
     const { type, modifier } = namedType(definition.typeName);
-    withoutPlace(() => checkCollation(definition.collClause, type));
+    const collation = withoutPlace(() => checkCollation(definition.collClause, type));
     requireStorable(name, type);
     const user = table.columns.find(
       (each) => each.generated !== undefined && columnNames(each.generated.tree).has(name),
@@ -269,8 +269,8 @@ export class ColumnEditor {
       });
     }
     if (hasSubquery(converted)) throw notSupported('USING with a function that is more than an expression');
-    const { missing: _, ...rest } = old;
-    let changed: Column = { ...rest, type, modifier };
+    const { missing: _, collation: __, ...rest } = old;
+    let changed: Column = { ...rest, type, modifier, ...collation };
     if (
       old.default?.kind === 'expression' &&
       binder.tryCoerce(defaultOf(old, this.#options.bindContext), type, modifier, 'assignment') === undefined

@@ -142,14 +142,15 @@ function columnsOf(results: readonly ResultColumn[], names: readonly string[]): 
   if (names.length > results.length) throw new SqlError('syntax_error', 'too many column names were specified');
   const columns: Column[] = [];
   for (let i = 0; i < results.length; i++) {
-    const { type: resultType, modifier } = results[i]!;
+    const { type: resultType, modifier, collation } = results[i]!;
     const name = names[i] ?? results[i]!.name;
     if (columns.some((column) => column.name === name)) {
       throw new SqlError('duplicate_column', `column "${name}" specified more than once`);
     }
     const type = resultType === 'unknown' ? 'text' : resultType;
     requireStorable(name, type);
-    columns.push({ name, type: type as Column['type'], modifier, notNull: false, default: undefined });
+    const kept = collation === undefined ? {} : { collation };
+    columns.push({ name, type: type as Column['type'], modifier, ...kept, notNull: false, default: undefined });
   }
   return columns;
 }

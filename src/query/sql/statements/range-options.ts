@@ -2,9 +2,8 @@
 
 import type { Node } from '@pgsql/types';
 import type { ColumnType } from '../../../models/relational/table.ts';
-import { requireCollation } from '../binder/collations.ts';
+import { collationOfType, isCollatable, requireCollation } from '../binder/collations.ts';
 import { namedType, nameOfList, type QualifiedName, stringsOf } from '../binder/names.ts';
-import { isCollatable } from '../catalog/type-rows.ts';
 import { objectName } from '../object-names.ts';
 import { defaultOperatorClass, requireOperatorClass } from '../operator-classes.ts';
 import { SqlError, withoutPlace } from '../sql-error.ts';
@@ -18,6 +17,7 @@ export interface RangeOptions {
   readonly difference: QualifiedName | undefined;
   /** Undefined where it is the type's own. */
   readonly operatorClass: string | undefined;
+  readonly collation: string | undefined;
 }
 
 /** @throws SqlError of any kind that they can be wrong in. */
@@ -52,12 +52,13 @@ export function rangeOptions(params: readonly Node[]): RangeOptions {
       hint: 'You must specify an operator class for the range type or define a default operator class for the subtype.',
     });
   }
-  requireRangeCollation(given.get('collation'), subtype);
+  const collation = rangeCollation(given.get('collation'), subtype);
   return {
     subtype: subtype as ColumnType,
     multirange: nameIn(given.get('multirange_type_name')),
     difference: nameIn(given.get('subtype_diff')),
     operatorClass: chosen?.isDefault === false ? chosen.name : undefined,
+    collation: collation === collationOfType(subtype) ? undefined : collation,
   };
 }
 
@@ -82,14 +83,14 @@ function nameIn(arg: Node | undefined): QualifiedName | undefined {
   return names === undefined ? undefined : nameOfList(stringsOf(names));
 }
 
-function requireRangeCollation(arg: Node | undefined, subtype: SqlType): void {
+function rangeCollation(arg: Node | undefined, subtype: SqlType): string | undefined {
   const names = namesIn(arg);
-  if (names === undefined) return;
+  if (names === undefined) return undefined;
   if (!isCollatable(subtype)) {
     const message = 'range collation specified but subtype does not support collation';
     throw new SqlError('wrong_object_type', message);
   }
-  withoutPlace(() => requireCollation(names));
+  return withoutPlace(() => requireCollation(names));
 }
 
 /** The multirange type of a range type that names none. */

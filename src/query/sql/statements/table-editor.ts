@@ -21,7 +21,7 @@ import {
   type TableId,
 } from '../../../models/relational/table.ts';
 import { withoutOrder } from '../binder/bind-create-table.ts';
-import { requireCollation } from '../binder/collations.ts';
+import { collationOf, collationOfColumn, requireCollatable, requireCollation } from '../binder/collations.ts';
 import type { ExpressionBinder } from '../binder/expression-binder.ts';
 import { type QualifiedName, relationName, shownName, stringsOf } from '../binder/names.ts';
 import type { BindContext } from '../binder/query-context.ts';
@@ -193,38 +193,54 @@ export class TableEditor {
 
   #part(element: IndexElem, binder: ExpressionBinder, method: AccessMethod): IndexPart {
     const { name, expr, collation, opclass, ordering, nulls_ordering: nulls } = element;
-    if (collation !== undefined) requireCollation(collation);
+    // COLLATE over the whole is that of the index.
+    let inner = expr;
+    let within: string | undefined;
+    while (inner !== undefined && 'CollateClause' in inner) {
+      const named = requireCollation(inner.CollateClause.collname, inner.CollateClause.location);
+      within ??= named;
+      inner = inner.CollateClause.arg;
+    }
+    const named = collation === undefined ? within : requireCollation(collation);
     if (element.opclassopts !== undefined) {
       const message = `operator class ${stringsOf(opclass).at(-1)} has no options`;
       throw new SqlError('invalid_parameter_value', message);
     }
     const descending = ordering === 'SORTBY_DESC';
     const nullsFirst = nulls === 'SORTBY_NULLS_FIRST' || (nulls !== 'SORTBY_NULLS_LAST' && descending);
-    if (name !== undefined) {
-      const position = this.#column(name, undefined);
-      requireClass(this.table.columns[position]!.type, method, opclass);
+    const columnPart = (position: number): IndexPart => {
+      const column = this.table.columns[position]!;
+      if (named !== undefined) requireCollatable(column.type);
+      requireClass(column.type, method, opclass);
       const part = this.#columnPart(position, { descending, nullsFirst });
-      const named = namedClass(opclass, part.type, method);
+      const ofClass = namedClass(opclass, part.type, method);
       refuseOrder(element, method);
-      return { ...part, ...named };
+      const isOther = named !== undefined && named !== collationOfColumn(column);
+      return { ...part, ...ofClass, ...(isOther ? { collation: named } : {}) };
+    };
+    if (name !== undefined) {
+      return columnPart(this.#column(name, undefined));
     }
     const bound = binder.settle(
-      binder.bind(expr!, { title: 'index expressions', aggregates: 'refused', place: 'index expressions' }),
+      binder.bind(inner!, { title: 'index expressions', aggregates: 'refused', place: 'index expressions' }),
     );
     if (readsVersion(bound)) throw indexOfVersions();
     if (!isImmutable(bound)) {
       throw new SqlError('invalid_object_definition', 'functions in index expression must be marked IMMUTABLE');
     }
+    if (bound.kind === 'column' && bound.index < this.table.columns.length) return columnPart(bound.index);
+    if (named !== undefined) requireCollatable(bound.type);
     requireClass(bound.type as IndexPart['type'], method, opclass);
     refuseOrder(element, method);
     return {
       column: undefined,
-      expression: this.#expression(expr!),
+      expression: this.#expression(inner!),
       type: bound.type as IndexPart['type'],
       modifier: bound.modifier,
       descending,
       nullsFirst,
       ...namedClass(opclass, bound.type, method),
+      ...(named === undefined || named === collationOf(bound) ? {} : { collation: named }),
     };
   }
 
@@ -292,7 +308,8 @@ export class TableEditor {
       throw refused('object_not_in_prerequisite_state', `index "${indexname}" is not valid`);
     }
     const unordered = index.parts.findIndex(
-      ({ descending, nullsFirst, operatorClass }) => descending || nullsFirst || operatorClass !== undefined,
+      ({ descending, nullsFirst, operatorClass, collation }) =>
+        descending || nullsFirst || operatorClass !== undefined || collation !== undefined,
     );
     const why = !index.unique
       ? `"${indexname}" is not a unique index`

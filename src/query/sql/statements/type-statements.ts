@@ -132,7 +132,7 @@ export class TypeStatements {
     const transaction = await this.begin('CREATE TYPE');
     const target = this.#target(stringsOf(typeName));
     await this.#requireFree(transaction, target);
-    const { subtype, multirange: given, difference, operatorClass } = rangeOptions(params ?? []);
+    const { subtype, multirange: given, difference, operatorClass, collation } = rangeOptions(params ?? []);
     if (difference !== undefined) await this.#requireDifference(difference, subtype);
     const several: Target =
       given === undefined
@@ -156,6 +156,7 @@ export class TypeStatements {
       multirange: multirange.type,
       ...(difference === undefined ? {} : { difference: unplaced(difference) }),
       ...(operatorClass === undefined ? {} : { operatorClass }),
+      ...(collation === undefined ? {} : { collation }),
     });
     await this.#store(transaction, { ...multirange, kind: 'multirange', range: range.type });
     sink.complete('CREATE TYPE');
@@ -189,10 +190,10 @@ export class TypeStatements {
       throw new SqlError('datatype_mismatch', `"${title}" is not a valid base type for a domain`);
     }
     refuseRowType(base);
-    withoutPlace(() => checkCollation(statement.collClause, base));
+    const collation = withoutPlace(() => checkCollation(statement.collClause, base));
     const nextId = await openIds(transaction, this.#session.engine.keyspace);
     const shared = this.#identity(target, nextId);
-    let domain: DomainType = { ...shared, kind: 'domain', base, modifier, notNull: false, checks: [] };
+    let domain: DomainType = { ...shared, kind: 'domain', base, modifier, ...collation, notNull: false, checks: [] };
     let nullability: boolean | undefined;
     for (const node of statement.constraints ?? []) {
       if (!('Constraint' in node)) continue;
@@ -299,9 +300,9 @@ export class TypeStatements {
         await this.#releaseField(transaction, found, name, behavior === 'DROP_CASCADE', sink);
         fields = fields.filter((_, i) => i !== place);
       } else if (subtype === 'AT_AlterColumnType') {
-        const { type, modifier } = fieldOf(def!);
-        if (contains(type, found.type)) throw memberOfItself(found);
-        fields = fields.map((field, i) => (i === place ? { name, type, modifier } : field));
+        const changed = { ...fieldOf(def!), name };
+        if (contains(changed.type, found.type)) throw memberOfItself(found);
+        fields = fields.map((field, i) => (i === place ? changed : field));
       } else throw notSupported('this form of ALTER TYPE');
     }
     this.replace(transaction, { ...found, fields });
@@ -723,9 +724,9 @@ function fieldOf(node: Node): CompositeType['fields'][number] {
   const { colname = '', typeName } = node.ColumnDef;
   const { type, modifier } = namedType(typeName);
   const { collClause } = node.ColumnDef;
-  withoutPlace(() => checkCollation(collClause, type));
+  const collation = checkCollation(collClause, type);
   requireStorable(colname, type);
-  return { name: colname, type, modifier };
+  return { name: colname, type, modifier, ...collation };
 }
 
 function refusedConstraint({ contype, location }: Constraint): SqlError {

@@ -24,6 +24,7 @@ import { bindView } from '../binder/bind-from.ts';
 import { queryContext } from '../binder/bind-query.ts';
 import { frozenRelation, frozenTree, whyNotUpdatable } from '../binder/bind-view.ts';
 import type { BoundColumn } from '../binder/bound.ts';
+import { collationOfColumn, keptCollation } from '../binder/collations.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { type FrozenRange, relationName, stringsOf } from '../binder/names.ts';
 import type { QueryContext } from '../binder/query-context.ts';
@@ -344,7 +345,8 @@ function viewColumns(results: readonly BoundColumn[], names: readonly string[], 
       throw new SqlError('invalid_table_definition', `column "${name}" has pseudo-type ${typeInfo(type).title}`);
     }
     const { modifier } = expression;
-    columns.push({ name, type: type as Column['type'], modifier, notNull: false, default: undefined });
+    const kept = keptCollation(expression);
+    columns.push({ name, type: type as Column['type'], modifier, ...kept, notNull: false, default: undefined });
   }
   return columns;
 }
@@ -361,7 +363,12 @@ function refuseOtherColumns(old: Table, columns: readonly Column[]): void {
       const hint = 'Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead.';
       throw new SqlError('invalid_table_definition', message, { hint });
     }
-    if (before.type === after.type && before.modifier === after.modifier) continue;
+    if (before.type === after.type && before.modifier === after.modifier) {
+      const [was, is] = [before, after].map(collationOfColumn);
+      if (was === is) continue;
+      const message = `cannot change collation of view column "${before.name}" from "${was}" to "${is}"`;
+      throw new SqlError('invalid_table_definition', message);
+    }
     const [from, to] = [before, after].map(({ type, modifier }) => titleWithModifier(type, modifier));
     throw new SqlError(
       'invalid_table_definition',

@@ -73,6 +73,8 @@ export interface TypeInfo {
   /** Of a domain: what its values are, with the modifier that they have there. */
   readonly base?: SqlType;
   readonly modifier?: number;
+  /** Of a domain: the collation that it names. */
+  readonly collation?: string | undefined;
   /** Of a domain: throws for a value, null too, that it does not allow; in the name of the domain that was asked for, one above it maybe. */
   readonly check?: (value: SqlValue, context: TimeContext, asked?: InSchema) => void;
   /** Of a domain: what columns of it hold that an INSERT leaves out. */
