@@ -32,6 +32,10 @@ create table shop.orders (
 create table shop.lines (order_id int references shop.orders(id), no smallint, price numeric, primary key (order_id, no));
 create table "Odd Name"."T""able" ("a b" int primary key, c double precision default 'NaN', d interval default '1 day 02:00:00', e bytea default '\xdead', f uuid, g int4range, h inet, i time(3));
 create table public.bare (v text, w real, x "char");
+create domain shop.label as text collate "C";
+create table shop.named (a text collate "C" primary key, b varchar(9) collate "POSIX" check (b collate "C" <> 'x'), c shop.label, d shop.label collate "default", e name collate "default");
+create index named_b on shop.named (b collate "C", lower(b), (a || b) collate "default");
+create view shop.labelled as select a, b collate "C" as b from shop.named order by c collate "POSIX";
 create index on shop.orders (customer, placed desc nulls last);
 create index orders_lower on shop.orders ((data ->> 'a'), (total + 1)) where total > 10;
 create unique index on shop.customer (lower(mail::text)) include (since);
