@@ -174,6 +174,7 @@ export const CONNECTION_SQLSTATE = {
 /** Of a notice. */
 export const NOTICE_SQLSTATE = {
   active_sql_transaction: '25001',
+  invalid_grant_operation: '0LP01',
   no_active_sql_transaction: '25P01',
   duplicate_schema: '42P06',
   duplicate_object: '42710',

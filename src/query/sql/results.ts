@@ -14,6 +14,7 @@ export interface Notice {
   readonly severity: 'WARNING' | 'NOTICE';
   readonly condition:
     | 'active_sql_transaction'
+    | 'invalid_grant_operation'
     | 'no_active_sql_transaction'
     | 'duplicate_schema'
     | 'invalid_parameter_value'

@@ -15,23 +15,25 @@ import { missingSchema, notSupported, SqlError } from '../sql-error.ts';
 import { routineKind } from '../statement-kinds.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 
-type Sink = Pick<ResultSink, 'complete'>;
+type Sink = Pick<ResultSink, 'complete' | 'notice'>;
 
 interface ObjectClass {
   /** As messages name it. */
   readonly title: string;
+  /** Of one sequence. */
+  readonly name?: string;
   readonly privileges: readonly string[];
   /** Those that PUBLIC has unless somebody has said otherwise. */
   readonly ofPublic?: readonly string[];
 }
 
+const TABLE = ['insert', 'select', 'update', 'delete', 'truncate', 'references', 'trigger'];
+const SEQUENCE: ObjectClass = { title: 'sequence', privileges: ['select', 'update', 'usage'] };
 const ROUTINES: ObjectClass = { title: 'function', privileges: ['execute'], ofPublic: ['execute'] };
 const CLASSES: Readonly<Record<string, ObjectClass>> = {
-  OBJECT_TABLE: {
-    title: 'relation',
-    privileges: ['insert', 'select', 'update', 'delete', 'truncate', 'references', 'trigger'],
-  },
-  OBJECT_SEQUENCE: { title: 'sequence', privileges: ['select', 'update', 'usage'] },
+  // Sequences are named as tables are; what is theirs alone is said of tables later.
+  OBJECT_TABLE: { title: 'relation', privileges: [...TABLE, 'usage'] },
+  OBJECT_SEQUENCE: SEQUENCE,
   OBJECT_SCHEMA: { title: 'schema', privileges: ['usage', 'create'] },
   OBJECT_DATABASE: {
     title: 'database',
@@ -67,11 +69,14 @@ export class GrantStatements {
     const kind = CLASSES[objtype];
     if (kind === undefined) throw notSupported(`${verb} … ON ${objtype.replace('OBJECT_', '').replaceAll('_', ' ')}`);
     const grantees = this.#grantees(statement);
-    if (targtype === 'ACL_TARGET_ALL_IN_SCHEMA') for (const each of objects) this.#requireSchema(stringOf(each));
-    else for (const each of objects) await this.#require(transaction, objtype, each, statement);
+    // Each by itself: PUBLIC may use one of the schemas, and sequences have other privileges than tables.
+    const classes: ObjectClass[] = [];
+    if (targtype === 'ACL_TARGET_ALL_IN_SCHEMA') {
+      for (const each of objects) this.#requireSchema(stringOf(each));
+      classes.push(objtype === 'OBJECT_TABLE' ? tableClass() : kind);
+    } else for (const each of objects) classes.push(await this.#require(transaction, objtype, each, statement));
     requirePrivileges(statement, kind);
-    // Each schema by itself: PUBLIC may use one of them.
-    const classes = objtype === 'OBJECT_SCHEMA' ? objects.map((each) => schemaClass(stringOf(each))) : [kind];
+    for (const each of classes) requireOwn(statement, objtype, each, sink);
     for (const grantee of grantees) for (const each of classes) requireNothingChanges(statement, grantee, each);
     sink.complete(verb);
   }
@@ -108,13 +113,14 @@ export class GrantStatements {
     if (this.#session.block.schemaNamed(name) === undefined) throw missingSchema(name);
   }
 
-  /** @throws SqlError of an object that is not there, or is of another kind. */
+  /** @returns what it is. @throws SqlError of an object that is not there, or is of another kind. */
   async #require(
     transaction: Transaction,
     objtype: string,
     object: Node,
     { privileges = [] }: GrantStmt,
-  ): Promise<void> {
+  ): Promise<ObjectClass> {
+    const kind = CLASSES[objtype]!;
     const routine = routineKind(objtype);
     if (routine !== undefined && 'ObjectWithArgs' in object) {
       await this.#schema.functions.requireChangeable(routine, object.ObjectWithArgs);
@@ -125,8 +131,10 @@ export class GrantStatements {
       if (objtype === 'OBJECT_DOMAIN' && found.kind !== 'domain') {
         throw new SqlError('wrong_object_type', `"${found.name}" is not a domain`);
       }
-    } else if (objtype === 'OBJECT_SCHEMA') this.#requireSchema(stringOf(object));
-    else if (objtype === 'OBJECT_DATABASE') {
+    } else if (objtype === 'OBJECT_SCHEMA') {
+      this.#requireSchema(stringOf(object));
+      return schemaClass(stringOf(object));
+    } else if (objtype === 'OBJECT_DATABASE') {
       const name = stringOf(object);
       if (name !== this.#session.facts.database) {
         throw new SqlError('invalid_catalog_name', `database "${name}" does not exist`);
@@ -143,12 +151,37 @@ export class GrantStatements {
       if (found.kind === 'index') throw new SqlError('wrong_object_type', `"${found.name}" is an index`);
       if (found.kind === 'type') throw new SqlError('wrong_object_type', `"${found.name}" is a composite type`);
       const columns = privileges.flatMap((each) => ('AccessPriv' in each ? stringsOf(each.AccessPriv.cols) : []));
-      if (columns.length === 0 || found.kind === 'sequence') return;
+      if (found.kind === 'sequence') return { ...SEQUENCE, name: found.name };
+      if (columns.length === 0) return tableClass();
       const table = await readTableById(transaction, this.#session.engine.keyspace, found.id);
       const missing = columns.find((column) => !table.columns.some((each) => each.name === column));
-      if (missing === undefined) return;
-      throw new SqlError('undefined_column', `column "${missing}" of relation "${table.name}" does not exist`);
+      if (missing !== undefined) {
+        throw new SqlError('undefined_column', `column "${missing}" of relation "${table.name}" does not exist`);
+      }
+      return tableClass();
     }
+    return kind;
+  }
+}
+
+function tableClass(): ObjectClass {
+  return { title: 'table', privileges: TABLE };
+}
+
+/**
+ * What is named as a table may be a sequence: what such a relation has not is told of.
+ * @throws SqlError `invalid_grant_operation` of what a table has not.
+ */
+function requireOwn({ privileges = [] }: GrantStmt, objtype: string, kind: ObjectClass, sink: Sink): void {
+  if (objtype !== 'OBJECT_TABLE') return;
+  for (const node of privileges) {
+    const { priv_name: name, cols = [] } = 'AccessPriv' in node ? node.AccessPriv : {};
+    if (name === undefined || cols.length > 0 || kind.privileges.includes(name)) continue;
+    const condition = 'invalid_grant_operation';
+    if (kind.title === 'table') throw new SqlError(condition, `invalid privilege type ${name.toUpperCase()} for table`);
+    const message = `sequence "${kind.name}" only supports USAGE, SELECT, and UPDATE privileges`;
+    sink.notice({ severity: 'WARNING', condition, message });
+    return;
   }
 }
 
@@ -160,9 +193,7 @@ function requirePrivileges({ privileges = [] }: GrantStmt, { title, privileges: 
     if (!WORDS.has(name)) throw new SqlError('syntax_error', `unrecognized privilege type "${name}"`);
     const allowed = cols.length > 0 ? OF_COLUMNS : known;
     if (allowed.includes(name)) continue;
-    // What sequences know is said of tables later, in PostgreSQL.
-    const isOfSequences = title === 'relation' && name === 'usage';
-    const place = cols.length > 0 ? 'column' : isOfSequences ? 'table' : title;
+    const place = cols.length > 0 ? 'column' : title;
     throw new SqlError('invalid_grant_operation', `invalid privilege type ${name.toUpperCase()} for ${place}`);
   }
 }
@@ -185,7 +216,7 @@ function requireNothingChanges(
   }
   const named = privileges.flatMap((each) => ('AccessPriv' in each ? [each.AccessPriv] : []));
   const isWhole = named.length === 0 || named.some(({ priv_name: name }) => name === undefined);
-  const wanted = isWhole ? known : named.map(({ priv_name: name }) => name!);
+  const wanted = isWhole ? known : named.map(({ priv_name: name }) => name!).filter((name) => known.includes(name));
   const changes =
     isGrant === true
       ? withOption === true || wanted.some((name) => !ofPublic.includes(name))
