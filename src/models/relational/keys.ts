@@ -354,7 +354,7 @@ export function writeValue(writer: KeyWriter, type: ColumnType, value: ColumnVal
       return;
     }
     case 'enum':
-      writer.float(enumOf(type).named(value as string).order);
+      writer.float(enumOf(type).of(value as string).order);
       return;
     case 'json':
       writeJson(writer, value as Jsonb);
@@ -388,7 +388,7 @@ export function readValue(reader: KeyReader, { type, modifier }: Pick<Column, 't
       return type === 'bpchar' ? withPadding(text, modifier) : null;
     }
     case 'enum':
-      return enumOf(type).at(reader.value() as number).name;
+      return enumOf(type).at(reader.value() as number);
     case 'boolean':
     case 'float':
       return reader.value() as boolean | number;

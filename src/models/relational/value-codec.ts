@@ -333,7 +333,7 @@ export class ValueWriter {
         throw new OperationError('corruption', 'a value of a type that is gone is written');
       default:
         if ('array' in form) this.#array(form.array, modifier, value as SqlArray);
-        else if ('enum' in form) this.varint(enumOf(form.enum).named(value as string).id);
+        else if ('enum' in form) this.varint(enumOf(form.enum).of(value as string).id);
         else if ('range' in form) this.#range(form.range, value as SqlRange);
         else {
           const { values } = value as SqlRecord;
@@ -514,7 +514,7 @@ export class ValueReader {
         throw new OperationError('corruption', 'a row holds a value of a type that is gone');
       default:
         if ('array' in form) return this.#array(form.array, modifier);
-        if ('enum' in form) return enumOf(form.enum).withId(this.varint()).name;
+        if ('enum' in form) return enumOf(form.enum).withId(this.varint());
         if ('range' in form) return this.#range(form.range);
         return this.#record(form.record);
     }

@@ -28,6 +28,7 @@ export function writeField(
   style: TextStyle,
 ): void {
   if (value === null) writer.int32(-1);
+  else if (typeof value === 'string' && type.startsWith('user:')) writer.field(formatText(type, value, style));
   else if (format !== 'text') writeBinary(writer, type, value);
   else if (typeof value === 'string' && type !== 'char') writer.field(value);
   else if (typeof value === 'number' && (type === 'int4' || type === 'int2')) writer.decimalField(value, 0);

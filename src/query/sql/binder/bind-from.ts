@@ -628,7 +628,7 @@ export function viewContext({ table, view }: CatalogTable, context: QueryContext
     ...context,
     parameters: [],
     takesParameters: false,
-    time: { ...context.time, zone: timeZone(query.zone) ?? context.time.zone },
+    time: { ...context.time, zone: timeZone(query.zone) ?? context.time.zone, isStored: true },
     queries: { findTable: () => undefined, reads: view!.reads, bind: context.queries.bind },
   };
 }

@@ -104,7 +104,7 @@ export function definitionContext(zone: string, within: CallsOfDefinitions = {})
     parameters: [],
     takesParameters: false,
     untyped: [],
-    time: { zone: timeZone(zone) ?? UTC, nowMicros: 0n },
+    time: { zone: timeZone(zone) ?? UTC, nowMicros: 0n, isStored: true },
     depthMax: DEFAULT_SQL_LIMITS.expressionDepthMax,
   };
 }

@@ -8,6 +8,7 @@
 
 import { type Awaitable, whenReady } from '../../../base/awaitable.ts';
 import { type CatalogReader, readName, readTableById } from '../../../models/relational/catalog.ts';
+import { labelValueOf } from '../../../models/relational/enums.ts';
 import { PUBLIC_SCHEMA, type TableId } from '../../../models/relational/table.ts';
 import {
   decodeType,
@@ -126,15 +127,18 @@ export function registerType(definition: TypeDefinition): void {
     arrayOid: arrayId,
   };
   switch (definition.kind) {
-    case 'enum':
-      defineType({
-        ...shared,
-        size: 4,
-        category: 'E',
-        kind: 'e',
-        labels: definition.labels.map((label) => label.name),
-      });
+    case 'enum': {
+      const labels = definition.labels.map((label) => ({
+        name: label.name,
+        value: labelValueOf(label),
+        former: label.former ?? [],
+      }));
+      const renamed = new Map(
+        labels.filter(({ name, value }) => name !== value).map(({ name, value }) => [value, name]),
+      );
+      defineType({ ...shared, size: 4, category: 'E', kind: 'e', labels, renamed });
       return;
+    }
     case 'composite':
       defineType({ ...shared, size: -1, category: 'C', kind: 'c', fields: definition.fields });
       return;

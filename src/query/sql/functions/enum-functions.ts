@@ -8,19 +8,17 @@ import type { SeenLabel } from '../types/timestamptz.ts';
 import { baseOf, type SqlType, titleOf, typeInfo } from '../types/types.ts';
 import type { FunctionTable, RunContext } from './definition.ts';
 
-type Seen = Pick<SeenLabel, 'name' | 'isNew'>;
-
 /** In order, those among them that are not to be used yet. */
-function labelsOf(type: SqlType, { names }: RunContext): readonly Seen[] {
+function labelsOf(type: SqlType, { names }: RunContext): readonly SeenLabel[] {
   const base = baseOf(type);
   const { labels } = typeInfo(base);
   if (labels === undefined) throw new SqlError('feature_not_supported', 'could not determine actual enum type');
-  return names?.labelsOf?.(base) ?? labels.map((name) => ({ name, isNew: false }));
+  return names?.labelsOf?.(base) ?? labels.map((label) => ({ ...label, isNew: false }));
 }
 
-function usable(type: SqlType, label: Seen): string {
+function usable(type: SqlType, label: SeenLabel): string {
   refuseNewLabel(baseOf(type), label);
-  return label.name;
+  return label.value;
 }
 
 function oneOf(type: SqlType, at: number, context: RunContext): string {
@@ -32,7 +30,7 @@ function oneOf(type: SqlType, at: number, context: RunContext): string {
 /** Labels from one to another; null is the first, or the last. */
 function rangeOf(type: SqlType, from: string | null, to: string | null, context: RunContext): SqlArray {
   const labels = labelsOf(type, context);
-  const placeOf = (wanted: string): number => labels.findIndex(({ name }) => name === wanted);
+  const placeOf = (wanted: string): number => labels.findIndex(({ value }) => value === wanted);
   const first = from === null ? 0 : placeOf(from);
   const last = to === null ? labels.length : placeOf(to) + 1;
   const within = labels.slice(first, Math.max(first, last)).map((label) => usable(type, label));

@@ -20,6 +20,7 @@ import type {
 } from '@pgsql/types';
 import { OperationError } from '../../../base/errors.ts';
 import { deleteName, openIds, putName, readName, readTableById } from '../../../models/relational/catalog.ts';
+import { labelValueOf } from '../../../models/relational/enums.ts';
 import { inputTypes } from '../../../models/relational/function-definition.ts';
 import type { Schema } from '../../../models/relational/schema.ts';
 import {
@@ -60,6 +61,7 @@ import type { ResultSink } from '../results.ts';
 import type { SessionContext } from '../session-context.ts';
 import { notSupported, SqlError, withoutPlace } from '../sql-error.ts';
 import type { StatementRunner } from '../statement-runner.ts';
+import type { SeenLabel } from '../types/timestamptz.ts';
 import { baseOf, type SqlType, typeInfo } from '../types/types.ts';
 import { withComment } from './comment-statements.ts';
 import { DropTypes } from './drop-types.ts';
@@ -243,13 +245,17 @@ export class TypeStatements {
         throw new SqlError('invalid_parameter_value', `"${oldVal}" is not an existing enum label`);
       }
       if (has(newVal)) throw new SqlError('duplicate_object', `enum label "${newVal}" already exists`);
-      const labels = found.labels.map((label) => (label.name === oldVal ? { ...label, name: newVal } : label));
+      requireFreeValue(found, newVal, oldVal);
+      const labels = found.labels.map((label) =>
+        label.name === oldVal ? { ...label, name: newVal, former: [...(label.former ?? []), label.name] } : label,
+      );
       this.#changeLabels(transaction, { ...found, labels });
     } else if (has(newVal)) {
       const message = `enum label "${newVal}" already exists`;
       if (skipIfNewValExists !== true) throw new SqlError('duplicate_object', message);
       sink.notice({ severity: 'NOTICE', condition: 'duplicate_object', message: `${message}, skipping` });
     } else {
+      requireFreeValue(found, newVal);
       const nextId = await openIds(transaction, this.#session.engine.keyspace);
       this.#changeLabels(transaction, withLabel(found, newVal, statement, nextId()), newVal);
     }
@@ -261,12 +267,11 @@ export class TypeStatements {
     this.replace(transaction, definition);
     const { grownEnums } = this.#session.block;
     const before = grownEnums.get(definition.type);
-    if (before === undefined && added === undefined) return;
-    const labels = definition.labels.map(({ id, name }) => ({
-      id,
-      name,
-      isNew: name === added || before?.some((label) => label.id === id && label.isNew) === true,
-    }));
+    const labels = definition.labels.map((label): SeenLabel => {
+      const value = labelValueOf(label);
+      const isNew = label.name === added || before?.some((each) => each.value === value && each.isNew) === true;
+      return { name: label.name, value, former: label.former ?? [], isNew };
+    });
     this.#session.block.grownEnums = new Map(grownEnums).set(definition.type, labels);
   }
 
@@ -710,6 +715,13 @@ function withLabel(
   }
   const id = Math.max(0, ...labels.map((label) => label.id)) + 1;
   return { ...found, labels: [...labels.slice(0, at), { id, order, name, oid }, ...labels.slice(at)] };
+}
+
+/** @throws SqlError `feature_not_supported` for a name that another label had, which definitions may still say. */
+function requireFreeValue({ labels }: EnumType, name: string, renamed?: string): void {
+  if (labels.some((label) => label.name !== renamed && label.former?.includes(name) === true)) {
+    throw notSupported(`the label "${name}", which another label was called before it was renamed,`);
+  }
 }
 
 function checkLabel(name: string): void {

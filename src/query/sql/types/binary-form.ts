@@ -25,6 +25,7 @@ import {
   type TimeTz,
 } from '../../../models/relational/values.ts';
 import { bytesOfBits } from './bit-strings.ts';
+import { labelName } from './enum-labels.ts';
 import { bytesOfMac } from './mac-addresses.ts';
 import { readSnapshot } from './snapshots.ts';
 import { formatText } from './text-form.ts';
@@ -121,7 +122,8 @@ export function encodeBinary(type: SqlType, value: Value): Buffer {
 }
 
 function encodeOther(type: SqlType, value: Value): Buffer {
-  if (typeof value === 'string') return Buffer.from(value);
+  if (typeof value === 'string')
+    return Buffer.from(type.startsWith('user:') ? labelName(type, value, undefined) : value);
   if (typeof value === 'number') return sized(4, (b) => b.writeUInt32BE(value));
   if (value instanceof SqlArray) {
     return typeInfo(type).kind === 'm' ? encodeMultirange(value) : encodeArray(value.element, value);

@@ -186,7 +186,7 @@ function compareOther(type: SqlType): Compare {
   }
   if (info.base !== undefined) return compareFor(info.base);
   if (info.labels !== undefined) {
-    const places = new Map(info.labels.map((label, i) => [label, i]));
+    const places = new Map(info.labels.map(({ value }, i) => [value, i]));
     return (a, b) => places.get(a as string)! - places.get(b as string)!;
   }
   if (info.fields !== undefined) return compareRecords;

@@ -17,7 +17,7 @@ import {
 import { notSupported, SqlError } from '../sql-error.ts';
 import { formatArray, formatRange, formatRecord, parseArray, parseRange, parseRecord } from './array-text.ts';
 import { parseBits } from './bit-strings.ts';
-import { refuseNewLabel } from './enum-labels.ts';
+import { labelName, labelValue } from './enum-labels.ts';
 import { formatInterval } from './interval.ts';
 import { parseInterval } from './interval-input.ts';
 import { parseJsonPath, printJsonPath } from './json-path.ts';
@@ -150,11 +150,8 @@ function parseOther(type: SqlType, text: string, context: TimeContext): SqlValue
   if (type === 'pg_lsn') return parseLsn(text);
   if (type === 'pg_snapshot' || type === 'txid_snapshot') return parseSnapshot(text);
   if (info.labels !== undefined) {
-    refuseNewLabel(
-      type,
-      context.names?.labelsOf?.(type)?.find(({ name }) => name === text),
-    );
-    if (info.labels.includes(text)) return text;
+    const value = labelValue(type, text, context);
+    if (value !== undefined) return value;
     throw new SqlError('invalid_text_representation', `invalid input value for enum ${info.title}: "${text}"`);
   }
   if (info.fields !== undefined) {
@@ -207,7 +204,7 @@ export function formatText(type: SqlType, value: Exclude<SqlValue, null>, style:
     case 'cidr':
       return formatInet(value as Inet, type);
     default:
-      if (typeof value === 'string') return value;
+      if (typeof value === 'string') return type.startsWith('user:') ? labelName(type, value, style.names) : value;
       return typeof value === 'object' || type.startsWith('reg') ? formatOther(type, value, style) : String(value);
   }
 }

@@ -11,7 +11,7 @@ import { SqlError } from '../sql-error.ts';
 import { civilFromDays, dayOfWeek } from './calendar.ts';
 import { microsOf, type ReadContext, readDateTime } from './datetime-input.ts';
 import { instantOf, type TimeZone } from './time-zone.ts';
-import type { SqlType } from './types.ts';
+import type { KnownLabel, SqlType } from './types.ts';
 
 export const INFINITY_MICROS = INT64_MAX;
 export const MINUS_INFINITY_MICROS = INT64_MIN;
@@ -48,13 +48,11 @@ export interface ObjectNames {
   nameOf(kind: SqlType, oid: number): string | undefined;
   /** @param parts The name, and the schema before it where it was given. */
   oidOf(kind: SqlType, parts: readonly string[]): number | undefined;
-  /** All labels of an enum to which the transaction has added some, in order; undefined for any other, and outside of transactions. */
+  /** All labels of an enum that the transaction has changed, in order; undefined for any other, and outside of transactions. */
   labelsOf?(type: SqlType): readonly SeenLabel[] | undefined;
 }
 
-export interface SeenLabel {
-  readonly id: number;
-  readonly name: string;
+export interface SeenLabel extends KnownLabel {
   /** Not to be used before the transaction has committed. */
   readonly isNew: boolean;
 }
@@ -62,6 +60,8 @@ export interface SeenLabel {
 export interface TimeContext extends TextStyle {
   /** Start of the transaction, for `now`. */
   readonly nowMicros: bigint;
+  /** Texts are those of a definition that was made before. */
+  readonly isStored?: true;
 }
 
 function readContext(context: TimeContext): ReadContext {

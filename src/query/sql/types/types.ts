@@ -50,6 +50,13 @@ export type TypeCategory = 'A' | 'B' | 'C' | 'D' | 'E' | 'I' | 'N' | 'P' | 'R' |
 /** base, pseudo, range, multirange, composite, domain, enum: `pg_type.typtype`. Arrays are base types. */
 export type TypeKind = 'b' | 'p' | 'r' | 'm' | 'c' | 'd' | 'e';
 
+/** A label of an enum: what it is called, what its values are, and the names that it had before. */
+export interface KnownLabel {
+  readonly name: string;
+  readonly value: string;
+  readonly former: readonly string[];
+}
+
 export interface TypeInfo {
   readonly type: SqlType;
   readonly oid: number;
@@ -80,7 +87,9 @@ export interface TypeInfo {
   /** Of a domain: what columns of it hold that an INSERT leaves out. */
   readonly default?: SqlExpression | undefined;
   /** Of an enum, in order. */
-  readonly labels?: readonly string[];
+  readonly labels?: readonly KnownLabel[];
+  /** Of an enum: what those are called that are not called as their values. */
+  readonly renamed?: ReadonlyMap<string, string>;
   /** Of a composite type. */
   readonly fields?: readonly { readonly name: string; readonly type: SqlType; readonly modifier: number }[];
 }
