@@ -32,6 +32,18 @@ const OF_MANY_TYPES: ReadonlySet<string> = new Set([
 ]);
 const OF_ANY_TYPE: ReadonlySet<string> = new Set(['json_agg', 'jsonb_agg', 'mode', 'percentile_disc']);
 
+/** What parameters are that are taken as they stand is known where the rest of the call is read. */
+function settleParameters(binder: ExpressionBinder, name: string, args: BoundExpression[]): void {
+  const isOpen = (arg: BoundExpression): boolean => arg.kind === 'parameter' && arg.type === 'unknown';
+  if (args.length < 2 || !args.some(isOpen)) return;
+  const types = args.map((arg) => arg.type);
+  const { packed = [], untyped = [] } = findPackedAggregate(name, types, false) ?? {};
+  for (const [i, arg] of args.entries()) {
+    const type = packed[i];
+    if (type !== undefined && isOpen(arg) && !untyped.includes(i)) args[i] = binder.coerce(arg, type, -1, 'implicit');
+  }
+}
+
 export function bindAggregate(binder: ExpressionBinder, name: string, call: FuncCall): BoundExpression {
   const { location } = call;
   if (binder.around.aggregate) {
@@ -41,6 +53,8 @@ export function bindAggregate(binder: ExpressionBinder, name: string, call: Func
   const star = call.agg_star === true;
   binder.around.aggregate = true;
   const args = (call.args ?? []).map((arg) => binder.bindInside(arg));
+  const within = call.agg_within_group === true;
+  if (!within) settleParameters(binder, name, args);
   const order = (call.agg_order ?? []).map((node) => ({
     expression: binder.bindInside('SortBy' in node ? node.SortBy.node! : node),
     ...sortDirection(node),
@@ -49,7 +63,6 @@ export function bindAggregate(binder: ExpressionBinder, name: string, call: Func
   binder.around.aggregate = false;
   const filter =
     call.agg_filter && binder.inClause(FILTER, () => binder.condition(binder.bindInside(call.agg_filter!), 'FILTER'));
-  const within = call.agg_within_group === true;
   const hypothetical = within && isHypotheticalSet(name);
   if (hypothetical && args.length === orderBy.length) {
     for (const [i, key] of orderBy.entries()) {

@@ -12,6 +12,7 @@ import { INFORMATION_FUNCTIONS } from '../functions/information-functions.ts';
 import { type CallShape, resolveFunction } from '../functions/resolve.ts';
 import { WINDOW_FUNCTIONS } from '../operators/window-functions.ts';
 import { at, missingSchema, notSupported, SqlError } from '../sql-error.ts';
+import { isObjectType } from '../types/object-names.ts';
 import { baseOf, isRecord, type SqlType, titleOf, typeInfo } from '../types/types.ts';
 import { bindAggregate } from './bind-aggregate.ts';
 import { applied, bindField } from './bind-array.ts';
@@ -140,7 +141,8 @@ export function resolveCall(
 ): BoundExpression {
   const { location } = call;
   const names = stringsOf(call.funcname);
-  const { args, shape } = resolveArguments(binder, call, qualified);
+  const { args: given, shape } = resolveArguments(binder, call, qualified);
+  const args = withSequence(binder, name, call, given);
   const types = args.map((arg) => arg.type);
   const { userType } = call as ResolvedCall;
   const ofStandard = names.length === 2 && names[0] === 'information_schema';
@@ -167,6 +169,7 @@ export function resolveCall(
   }
   if ('cast' in found) return binder.coerce(args[0]!, found.cast, -1, 'explicit');
   const coerced = coercedArguments(binder, found, args);
+  noteObjects(binder, call, args, coerced);
   if (found.user !== undefined) {
     binder.context.functions?.calls?.set(call, found.user.definition);
     return callUser(binder, found, coerced, location);
@@ -226,6 +229,39 @@ function fieldNamed(
   const isRow = isRecord(baseOf(value.type));
   const hasField = isRow && typeInfo(baseOf(value.type)).fields?.some((field) => field.name === name) === true;
   return hasField ? bindField(value, name) : undefined;
+}
+
+/** In what a definition keeps the sequence is meant that a literal names, whatever it is called later. */
+function withSequence(
+  { context: { sequenceNamed, objects } }: ExpressionBinder,
+  name: string,
+  call: FuncCall,
+  args: readonly BoundExpression[],
+): readonly BoundExpression[] {
+  const [first, ...rest] = args;
+  const node = call.args?.[0];
+  if (objects === undefined || sequenceNamed === undefined || !SEQUENCE_CALLS.has(name)) return args;
+  if (node === undefined || !('A_Const' in node) || first?.kind !== 'constant' || typeof first.value !== 'string')
+    return args;
+  const { value, location } = first;
+  const id = at(location, () => sequenceNamed(value));
+  objects.set(node, { type: 'regclass', oid: id });
+  return [{ ...first, type: 'regclass', value: id }, ...rest];
+}
+
+/** Likewise of other objects that literals name, as the function takes them: `pg_relation_size('t')`. */
+function noteObjects(
+  { context: { objects } }: ExpressionBinder,
+  { args: nodes = [] }: FuncCall,
+  given: readonly BoundExpression[],
+  coerced: readonly BoundExpression[],
+): void {
+  if (objects === undefined) return;
+  for (const [i, node] of nodes.entries()) {
+    const arg = coerced[i];
+    if (given[i]?.type !== 'unknown' || !('A_Const' in node) || arg?.kind !== 'constant') continue;
+    if (isObjectType(arg.type)) objects.set(node, { type: arg.type, oid: arg.value as number });
+  }
 }
 
 /** A sequence that a literal names has to be there, as if the literal was one of type regclass. */

@@ -48,7 +48,8 @@ export type BoundExpression =
   | (Typed & { readonly kind: 'constant'; readonly value: SqlValue })
   /** Of the row; with `computed`, while a query is being bound, of results whose place in the row is not yet known. */
   | (Typed & { readonly kind: 'column'; readonly index: number; readonly computed?: Computed })
-  | (Typed & { readonly kind: 'parameter'; readonly index: number })
+  /** `isUntyped`: where any type will do, before another place said which. */
+  | (Typed & { readonly kind: 'parameter'; readonly index: number; readonly isUntyped?: true })
   /** What a row around the subquery holds. */
   | (Typed & { readonly kind: 'slot'; readonly slot: number })
   | (Typed & { readonly kind: 'subquery' } & BoundSubquery)
@@ -668,19 +669,11 @@ function isPlainRow({ kind, type }: Readonly<Record<string, unknown>>): boolean 
   return kind === 'call' && (type === 'record' || isAnonymousRecord(type as SqlType));
 }
 
-/** How a call is written. */
-const SPELLING: ReadonlySet<string> = new Set(['inWords', 'given']);
+/** How a call is written, and what tells nothing of what is computed. */
+const SPELLING: ReadonlySet<string> = new Set(['inWords', 'given', 'collation']);
 
 /** Fields that say nothing of their own. Casts, operators and aggregates are functions made anew each time, told apart by names and types. */
-const TOLD_OTHERWISE: ReadonlySet<string> = new Set([
-  'location',
-  'cast',
-  'evaluate',
-  'create',
-  'slot',
-  'reads',
-  'collation',
-]);
+const TOLD_OTHERWISE: ReadonlySet<string> = new Set(['location', 'cast', 'evaluate', 'create', 'slot', 'reads']);
 
 /**
  * Each has slots of its own for what it reads of the row outside. Tables and queries in WITH are compared by what they are and

@@ -125,7 +125,7 @@ export function ofAnyType(context: BindContext, expression: BoundExpression): Bo
   if (expression.type !== 'unknown') return expression;
   if (expression.kind !== 'parameter') return coerce(context, expression, 'text', -1, 'implicit');
   context.untyped.push({ index: expression.index, location: expression.location });
-  return { ...expression, type: 'text' };
+  return { ...expression, type: 'text', isUntyped: true };
 }
 
 /**

@@ -5,6 +5,7 @@
  */
 
 import type { CatalogTable } from '../catalog-cache.ts';
+import type { ObjectNames } from '../types/timestamptz.ts';
 import type { SqlType } from '../types/types.ts';
 import type { BoundAggregate, BoundExpression, BoundRelation, BoundRows, BoundSelect, BoundSortKey } from './bound.ts';
 import { widthOf } from './bound.ts';
@@ -25,6 +26,8 @@ export interface DeparseOptions {
   readonly titles: (type: SqlType) => string;
   /** Functions that users defined, likewise, by their ids. */
   readonly callees: (id: number) => string | undefined;
+  /** Other objects of the catalog, likewise. */
+  readonly objects: ObjectNames;
   /** Names of the columns of the result. */
   readonly columns: readonly string[];
 }
@@ -130,8 +133,8 @@ class QueryText {
   }
 
   #show(expression: BoundExpression, names: (index: number) => string): string {
-    const { pretty, titles, callees } = this.#options;
-    return deparse(expression, { names, pretty, titles, callees });
+    const { pretty, titles, callees, objects } = this.#options;
+    return deparse(expression, { names, pretty, titles, callees, objects });
   }
 
   /** Over the row that the result is computed of: a group's, when there are any. */

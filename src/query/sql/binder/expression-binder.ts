@@ -342,7 +342,7 @@ export class ExpressionBinder {
     const moved = 'RowExpr' in arg! && location !== undefined && location >= 0 ? { ...bound, location } : bound;
     const cast = this.tryCoerce(moved, target.type, target.modifier, 'explicit');
     if (bound.type === 'unknown' && cast?.kind === 'constant' && isObjectType(cast.type)) {
-      this.context.objects?.set(node, cast.value as number);
+      this.context.objects?.set(node, { type: cast.type, oid: cast.value as number });
     }
     // A cast that changes nothing still takes the modifier away: of numeric(5,2) to numeric, for example.
     if (cast !== undefined && target.modifier === -1 && cast.modifier !== -1) {

@@ -47,10 +47,16 @@ export interface BindContext {
   readonly queries?: Queries;
   /** Those that users defined. Missing where there are none. */
   readonly functions?: FunctionLookup;
-  /** Where a definition is made: casts in it that name an object of the catalog by a text, and the numbers of these. */
-  readonly objects?: Map<object, number>;
+  /** Where a definition is made: casts and literals in it that name an object of the catalog by a text, and what these mean. */
+  readonly objects?: Map<object, NamedObject>;
   /** Of a statement in a function: its parameters as names find them that are of no column. */
   readonly named?: { readonly function: string; readonly parameters: readonly FunctionParameter[] };
+}
+
+/** An object of the catalog that a text names, as a value of one of its types of names. */
+export interface NamedObject {
+  readonly type: SqlType;
+  readonly oid: number;
 }
 
 export interface FunctionLookup {

@@ -4,7 +4,9 @@
  * name nor another search path changes what it says, and so that a function is kept as long as something calls it.
  */
 
+import type { TypeCast } from '@pgsql/types';
 import type { SqlExpression, Table, TableId } from '../../../models/relational/table.ts';
+import { stringsOf } from './names.ts';
 import type { BindContext } from './query-context.ts';
 import { walkTree } from './walk-tree.ts';
 
@@ -12,7 +14,7 @@ type Meanings = Pick<BindContext, 'functions' | 'objects'>;
 
 /**
  * The tree as a definition keeps it, once `context` has bound it: calls hold the ids of their functions, and casts that name an
- * object of the catalog (`'t'::regclass`) its number.
+ * object of the catalog (`'t'::regclass`), or a sequence (`nextval('s')`), its number.
  */
 export function withCalls<T>(tree: T, context: Meanings): T {
   const { functions, objects } = context;
@@ -27,13 +29,33 @@ function settled<T>(tree: T, context: Meanings): T {
   }
   const called = context.functions?.calls?.get(tree);
   const named = context.objects?.get(tree);
-  if (named !== undefined) return { ...tree, arg: { A_Const: { sval: { sval: String(named) } } } };
+  if (named !== undefined) {
+    const arg = { A_Const: { sval: { sval: String(named.oid) } } };
+    if (!('A_Const' in tree)) return { ...tree, arg };
+    const names = ['pg_catalog', named.type].map((sval) => ({ String: { sval } }));
+    return { TypeCast: { arg, typeName: { names, typemod: -1 } } } as T;
+  }
   const changed: Record<string, unknown> = called === undefined ? {} : { userFunction: called.id };
   for (const [name, value] of Object.entries(tree)) {
     const part = settled(value as unknown, context);
     if (part !== value) changed[name] = part;
   }
   return Object.keys(changed).length === 0 ? tree : { ...tree, ...changed };
+}
+
+/** Whether an expression of a definition names the object by its number, as a value of one of these types. */
+export function namesObject(tree: object, types: readonly string[], id: number): boolean {
+  let found = false;
+  walkTree(tree, (node) => {
+    const { arg, typeName } = node as Partial<TypeCast>;
+    found ||=
+      arg !== undefined &&
+      'A_Const' in arg &&
+      arg.A_Const.sval?.sval === String(id) &&
+      types.includes(stringsOf(typeName?.names).at(-1) ?? '');
+    return !found;
+  });
+  return found;
 }
 
 /** Functions that an expression of a definition calls. */

@@ -568,6 +568,7 @@ export class CatalogObjects implements CatalogAccess {
         nameOf,
         titles: (type) => this.typeTitle(type),
         callees: (id) => this.calleeName(id),
+        objects: this,
         columns,
       }) ?? ` ${table.view!.text};`
     );

@@ -30,6 +30,8 @@ export function operatorClassOid(part: Part, method: AccessMethod = 'btree'): nu
 
 /** The type that pg_attribute has of a part of an index. */
 export function keyTypeOf(part: Part, method: AccessMethod): SqlType {
+  // Of values it keeps what they are hashed to.
+  if (method === 'hash') return 'int4';
   const { keyType = part.type } = classOf(part, method) ?? {};
   return keyType === 'element' ? elementOf(baseOf(part.type))! : keyType;
 }

@@ -265,8 +265,7 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
       const part = parts[i]!;
       const type = index?.method === undefined ? part.type : keyTypeOf(part, index.method);
       const modifier = type === part.type ? part.modifier : -1;
-      const collation = type === part.type ? collations[i] : undefined;
-      yield attribute(object.oid, object.partNames[i]!, i + 1, type, modifier, collation);
+      yield attribute(object.oid, object.partNames[i]!, i + 1, type, modifier, collations[i]);
     }
     for (const [i, position] of (index?.include ?? []).entries()) {
       const { name, type, modifier } = table.table.columns[position]!;

@@ -13,6 +13,7 @@ import type { Schema } from '../../../models/relational/schema.ts';
 import type { Sequence } from '../../../models/relational/sequence.ts';
 import {
   type Check,
+  type Column,
   type ForeignKey,
   type Index,
   PUBLIC_SCHEMA,
@@ -23,7 +24,7 @@ import type { TypeDefinition } from '../../../models/relational/type-definition.
 import type { Transaction } from '../../../storage/store.ts';
 import { quoteName } from '../binder/deparse.ts';
 import { rowTypeOf } from '../binder/row-types.ts';
-import { calledIn } from '../binder/stored-calls.ts';
+import { calledIn, namesObject } from '../binder/stored-calls.ts';
 import { walkTree } from '../binder/walk-tree.ts';
 import { columnNames } from '../object-names.ts';
 import type { SessionContext } from '../session-context.ts';
@@ -103,6 +104,7 @@ export class Dependents {
         return {
           itself: [
             ...users.direct.map(whole),
+            ...notAmong(await this.#naming(transaction, ['regtype'], type.id), users.direct).map(whole),
             ...several.map((other) => ({ object: { kind: 'type', type: other } as const, isPart: true })),
           ],
           array: users.arrays.map((each) => ({ ...whole(each), because: `${title}[]` })),
@@ -112,19 +114,15 @@ export class Dependents {
         return { itself: await this.#ofIndex(transaction, object.table, object.index) };
       case 'sequence': {
         const tables = await this.#allTables(transaction);
-        const givenBy = (table: Table): readonly Doomed[] =>
-          table.columns.flatMap(({ default: value }, column) =>
-            value?.kind === 'sequence' && value.id === object.sequence.id ? [{ kind: 'default', table, column }] : [],
-          );
-        return { itself: tables.flatMap(givenBy).map(whole) };
+        const { id } = object.sequence;
+        return { itself: tables.flatMap((table) => partsNaming(table, ['regclass'], id)).map(whole) };
       }
       case 'function': {
         const tables = await this.#allTables(transaction);
-        return {
-          itself: tables
-            .flatMap((table) => partsSaying(table, (tree) => calledIn(tree).has(object.definition.id)))
-            .map(whole),
-        };
+        const { id } = object.definition;
+        const calling = tables.flatMap((table) => partsSaying(table, (tree) => calledIn(tree).has(id)));
+        const naming = await this.#naming(transaction, ['regproc', 'regprocedure'], id);
+        return { itself: [...calling, ...notAmong(naming, calling)].map(whole) };
       }
       case 'column': {
         const views = await this.#schema.views.needing(transaction, object.table, object.column);
@@ -144,7 +142,15 @@ export class Dependents {
     for (const id of await readDependents(transaction, this.#session.engine.keyspace, table.id)) {
       found.push(whole({ kind: 'table', table: await readTableById(transaction, this.#session.engine.keyspace, id) }));
     }
-    return found;
+    const naming = await this.#naming(transaction, ['regclass'], table.id);
+    const known = found.map(({ object }) => object);
+    return [...found, ...notAmong(naming, [...known, { kind: 'table', table }]).map(whole)];
+  }
+
+  /** Expressions that name the object with this number by a text of one of these types: `'t'::regclass`. */
+  async #naming(transaction: Transaction, types: readonly string[], id: number): Promise<readonly Doomed[]> {
+    const tables = await this.#allTables(transaction);
+    return tables.flatMap((table) => partsNaming(table, types, id));
   }
 
   async #ofIndex(transaction: Transaction, table: Table, index: Index): Promise<readonly Dependent[]> {
@@ -305,20 +311,43 @@ export class Dependents {
   }
 }
 
+/** Those of the first list that are not in the second, nor a part of what is. */
+function notAmong(some: readonly Doomed[], others: readonly Doomed[]): readonly Doomed[] {
+  return some.filter((each) => !others.some((other) => isSame(each, other) || isPartOf(each, other)));
+}
+
 function whole(object: Doomed): Dependent {
   return { object, isPart: false };
 }
 
-/** What of a table, or a view, says something that `isMeant`; of columns the last first. */
-function partsSaying(table: Table, isMeant: (tree: object) => boolean): readonly Doomed[] {
+/** What of a table, or a view, names the object with this number as a value of one of the types. */
+function partsNaming(table: Table, types: readonly string[], id: number): readonly Doomed[] {
+  const gives = ({ default: given, type }: Column): boolean => {
+    if (given?.kind === 'sequence') return given.id === id;
+    return given?.kind === 'constant' && given.value === id && types.includes(type);
+  };
+  return partsSaying(table, (tree) => namesObject(tree, types, id), gives);
+}
+
+/** What of a table, or a view, says something that `isMeant`; of columns the last first. @param gives Whether a default that is no expression does. */
+function partsSaying(
+  table: Table,
+  isMeant: (tree: object) => boolean,
+  gives: (column: Column) => boolean = () => false,
+): readonly Doomed[] {
   const says = (tree: object | undefined): boolean => tree !== undefined && isMeant(tree);
   const { columns, checks = [], indexes = [], view } = table;
   if (view !== undefined && says(view.query.tree)) return [{ kind: 'table', table }];
   return [
     ...columns
-      .flatMap(({ default: given, generated }, column): Doomed[] => {
+      .flatMap((each, column): Doomed[] => {
+        const { default: given, generated } = each;
         if (says(generated?.tree)) return [{ kind: 'column', table, column }];
-        return given?.kind === 'expression' && says(given.expression.tree) ? [{ kind: 'default', table, column }] : [];
+        const isSaid =
+          (given?.kind === 'expression' && says(given.expression.tree)) ||
+          (given?.kind === 'constant' && says(given.written?.tree)) ||
+          gives(each);
+        return isSaid ? [{ kind: 'default', table, column }] : [];
       })
       .toReversed(),
     ...checks

@@ -120,7 +120,7 @@ export class TypeStatements {
     const transaction = await this.begin('CREATE TYPE');
     const target = this.#target(rangeNames(typevar!));
     await this.#requireFree(transaction, target, 'relation');
-    const fields = (coldeflist ?? []).map((node) => fieldOf(node));
+    const fields = (coldeflist ?? []).map((node) => withoutPlace(() => fieldOf(node)));
     const twice = fields.find(({ name }, i) => fields.findIndex((other) => other.name === name) !== i);
     if (twice !== undefined) {
       throw new SqlError('duplicate_column', `column "${twice.name}" specified more than once`);
