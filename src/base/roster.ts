@@ -57,6 +57,11 @@ export class Roster<T> {
     return seat;
   }
 
+  /** Has the first one leave. */
+  shift(): void {
+    this.#first?.leave();
+  }
+
   /** @internal */
   remove(seat: Seat<T>): void {
     const { before, behind } = seat;

@@ -16,7 +16,7 @@ import { nodeTimers } from './node-timers.ts';
 import type { Timer } from './platform.ts';
 import { mayGoNow } from './refusals.ts';
 import { spread } from './spread.ts';
-import type { Peer, ShutdownRequest, StreamHandle } from './stream-handle.ts';
+import { ownerOf, type Peer, type ShutdownRequest, type StreamHandle, setOwner } from './stream-handle.ts';
 
 export const READ_BYTES = 64 * 1024;
 
@@ -77,9 +77,9 @@ export class BareStream {
 
   /** Begins to read. */
   start(isPaused: boolean): void {
-    const read = (): void => this.#onRead();
     this.handle.useUserBuffer(this.buffer.bytes);
-    this.handle.onread = read; // By name, so that it dies young (docs/decisions/small-heaps.md).
+    setOwner(this.handle, this);
+    this.handle.onread = onRead;
     this.#isPaused = isPaused;
     this.#readOn();
   }
@@ -113,7 +113,8 @@ export class BareStream {
     this.#isReading = false;
   }
 
-  #onRead(): void {
+  /** The handle has read, or met the end. */
+  onRead(): void {
     const { bytesRead } = this.handle;
     const came = bytesRead - this.#bytesRead;
     this.#bytesRead = bytesRead;
@@ -201,6 +202,11 @@ export class BareStream {
       this.#awaiting?.();
     });
   }
+}
+
+/** Called on the handle that has read. */
+function onRead(this: StreamHandle): void {
+  (ownerOf(this) as BareStream).onRead();
 }
 
 /** Of a connection that was reset the kernel knows no peer any more. A Unix socket has none. */

@@ -14,6 +14,8 @@ export interface PgServer {
   readonly port: number;
   /** For `pg.Client`. */
   readonly config: { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
+  /** As the server does when it stops. */
+  drain(timeoutMs: number): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -23,7 +25,7 @@ export async function startPgServer(
   const { limits = {}, provider = 'memory', ...wire } = options;
   const test = await openContractStore(provider);
   const engine = new SqlEngine({ store: test.store, platform, limits });
-  const { accept } = pgwireListener(engine, {
+  const { accept, drain } = pgwireListener(engine, {
     principals: {
       required: false,
       verifier: () => ({
@@ -44,6 +46,7 @@ export async function startPgServer(
     listener,
     port: listener.port,
     config: { host: '127.0.0.1', port: listener.port, user: 'orbit', database: 'actors' },
+    drain,
     async stop() {
       await listener.close();
       engine.close();

@@ -1,7 +1,7 @@
 /** The PostgreSQL port with stock clients: node-postgres and psql. */
 
 import { execFile } from 'node:child_process';
-import type { Socket } from 'node:net';
+import * as net from 'node:net';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -116,7 +116,7 @@ describe('a session', () => {
     const { rows } = await client.query(select);
     expect(rows.map(({ i, v }) => v === String(i).repeat(100_000) && i)).toEqual(rows.map((_, at) => at + 100));
     expect(rows.length).toBe(150);
-    const { stream } = (client as unknown as { readonly connection: { readonly stream: Socket } }).connection;
+    const { stream } = (client as unknown as { readonly connection: { readonly stream: net.Socket } }).connection;
     const begun = new Promise<void>((resolve) => {
       stream.once('data', () => {
         stream.pause();
@@ -457,6 +457,41 @@ describe('logging in', () => {
     expect(await failure(connect({ options: '-c nosuch=1' }))).toMatch(/^42704 unrecognized configuration parameter/);
     const client = await connect({ options: '-c statement_timeout=3s' });
     expect((await client.query('show statement_timeout')).rows).toEqual([{ statement_timeout: '3s' }]);
+  });
+});
+
+describe('a client that says nothing', () => {
+  /** All that it is told until the server closes. */
+  async function heard(): Promise<string> {
+    const socket = net.connect(server.port, '127.0.0.1');
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).toString('latin1');
+  }
+
+  test('is let go when its time to log in is over, and whoever has logged in is not', async () => {
+    server = await startPgServer({ connectTimeoutMs: 300 });
+    const client = await connect();
+    expect(await heard()).toMatch(/^E.*\0C28000\0Mcanceling authentication due to timeout\0/s);
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+  });
+
+  test('is told that the server stops', async () => {
+    server = await startPgServer();
+    const told = heard();
+    while (server.listener.connections === 0) await new Promise((resolve) => setImmediate(resolve));
+    await server.drain(10_000);
+    expect(await told).toMatch(/^E.*\0C57P03\0Mthe database system is shutting down\0/s);
+  });
+
+  test('may leave', async () => {
+    server = await startPgServer();
+    const socket = net.connect(server.port, '127.0.0.1');
+    while (server.listener.connections === 0) await new Promise((resolve) => setImmediate(resolve));
+    socket.end();
+    while (server.listener.connections > 0) await new Promise((resolve) => setImmediate(resolve));
+    const client = await connect();
+    expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   });
 });
 

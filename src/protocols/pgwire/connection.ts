@@ -6,9 +6,9 @@
  * waits (the store, a lock, the client's own socket) the rest of the chunk is kept until it is done, and so is what still
  * comes: the first chunk of that pauses the socket.
  *
- * Here are the order of things and the end of the connection. Its parts: `Login` until the client is known, then
- * `ExtendedQuery`, `ResultMessages` for what statements answer, and `ClientOutput`, by which nothing leaves before it is
- * durable; a commit that turns out unknown ends the connection with 40003.
+ * Here are the order of things and the end of the connection. Its parts, of which a silent client has none: `Login` until the
+ * client is known, then `ExtendedQuery`, `ResultMessages` for what statements answer, and `ClientOutput`, by which nothing leaves
+ * before it is durable; a commit that turns out unknown ends the connection with 40003.
  *
  * Function calls are left out. While COPY … FROM STDIN runs the statement is busy and pulls its data: messages are then read
  * for it, one at a time, and Flush and Sync among them are ignored; copy messages outside of a COPY are ignored too, as
@@ -25,6 +25,7 @@ import type { ParameterValues } from '../../query/sql/session-parameters.ts';
 import type { SqlEngine } from '../../query/sql/sql-engine.ts';
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
 import { SqlSession } from '../../query/sql/sql-session.ts';
+import type { LoginDeadlines, Newcomer } from '../login-deadlines.ts';
 import * as message from './backend-messages.ts';
 import { ClientOutput } from './client-output.ts';
 import { CopyIn } from './copy-in.ts';
@@ -48,23 +49,29 @@ interface SharedByConnections {
   readonly replies: ReplyTurn;
   /** Those that are open. */
   readonly connections: Roster<PgConnection>;
+  readonly deadlines: LoginDeadlines;
   /** One has left them. */
   readonly closed: () => void;
 }
 
-export class PgConnection implements SocketHandlers {
+export class PgConnection implements SocketHandlers, Newcomer {
   readonly #engine: SqlEngine;
   readonly #socket: Socket;
   readonly #register: CancelRegister;
   readonly #replies: ReplyTurn;
   readonly #options: PgwireOptions;
-  readonly #reader = new FrameReader();
-  readonly #output: ClientOutput;
-  readonly #writer: MessageWriter;
+  /** These six once there is something to read or to tell: many clients never say a word. */
+  #reader!: FrameReader;
+  #output!: ClientOutput;
+  #writer!: MessageWriter;
   /** Of the message that is being handled. */
-  readonly #fields = new BodyReader();
-  readonly #login: Login;
+  #fields!: BodyReader;
+  #login: Login | undefined;
+  #reply!: () => void;
   #phase: Phase = 'login';
+  readonly cameAtMs: number;
+  /** Left when the client is logged in. */
+  readonly #deadline: Seat<Newcomer> | undefined;
   /** These four once the client is logged in. */
   #session: SqlSession | undefined;
   #extended: ExtendedQuery | undefined;
@@ -75,9 +82,6 @@ export class PgConnection implements SocketHandlers {
   #busy = false;
   /** Answers leave at the end of the turn; what comes before that waits for them to leave. */
   #replying = false;
-  readonly #reply = (): void => {
-    if (this.#replying) this.#replyNow();
-  };
   /** Nothing has come before what is being handled. */
   #isFirst = true;
   /** The socket delivers nothing. */
@@ -94,24 +98,46 @@ export class PgConnection implements SocketHandlers {
   readonly #closed: () => void;
 
   constructor(engine: SqlEngine, socket: Socket, shared: SharedByConnections, options: PgwireOptions) {
-    const { register, replies, connections, closed } = shared;
+    const { register, replies, connections, deadlines, closed } = shared;
     this.#seat = connections.add(this);
+    this.cameAtMs = Math.floor(options.platform.clock.monotonicMs());
+    this.#deadline = deadlines.add(this);
     this.#closed = closed;
     this.#engine = engine;
     this.#socket = socket;
     this.#register = register;
     this.#replies = replies;
     this.#options = options;
-    this.#output = new ClientOutput(socket, engine.store, options.outputBytesMax ?? OUTPUT_BYTES_MAX);
+  }
+
+  /** It has neither said nor been told anything. */
+  get #isSilent(): boolean {
+    return this.#login === undefined;
+  }
+
+  #meet(): void {
+    const [socket, { store, memory }, options] = [this.#socket, this.#engine, this.#options];
+    this.#reader = new FrameReader();
+    this.#output = new ClientOutput(socket, store, options.outputBytesMax ?? OUTPUT_BYTES_MAX);
     this.#writer = this.#output.writer;
-    const channel = { socket, reader: this.#reader, output: this.#output, memory: engine.memory };
-    this.#login = new Login(channel, options, ({ sqlstate, text }) => this.#refuse(sqlstate, text));
+    this.#fields = new BodyReader();
+    this.#login = new Login({ socket, reader: this.#reader, output: this.#output, memory }, options);
+    const reply = (): void => {
+      if (this.#replying) this.#replyNow();
+    };
+    this.#reply = reply; // By name, so that it dies young (docs/decisions/small-heaps.md).
+  }
+
+  loginTimedOut(): void {
+    if (this.#phase === 'closed') return;
+    this.#refuse(CONNECTION_SQLSTATE.invalid_authorization, 'canceling authentication due to timeout');
   }
 
   // --- The socket
 
   onData(chunk: Bytes): void {
     if (this.#phase === 'closed') return;
+    if (this.#isSilent) this.#meet();
     if (this.#idleTimer !== undefined) this.#stopIdling();
     if (this.#replying) this.#replyNow();
     this.#reader.feed(chunk);
@@ -134,14 +160,19 @@ export class PgConnection implements SocketHandlers {
 
   onClose(): void {
     this.#phase = 'closed';
+    this.#deadline?.leave();
+    if (!this.#isSilent) this.#forget();
+    this.#seat.leave();
+    this.#closed();
+  }
+
+  /** Nobody is there any more to be answered. */
+  #forget(): void {
     this.#output.close();
-    this.#login.end();
     this.#stopIdling();
     this.#cancellable?.leave();
     this.#session?.close();
     this.#reader.close();
-    this.#seat.leave();
-    this.#closed();
   }
 
   /** The server stops: ends the connection behind the answer to what is under way. */
@@ -248,7 +279,7 @@ export class PgConnection implements SocketHandlers {
   // --- Logging in
 
   #handleLogin({ type, body }: Frame): void {
-    const outcome = this.#login.handle(type, this.#fields.reset(body));
+    const outcome = this.#login!.handle(type, this.#fields.reset(body));
     switch (outcome?.kind) {
       case 'accepted':
         this.#begin(outcome);
@@ -264,7 +295,7 @@ export class PgConnection implements SocketHandlers {
   }
 
   #begin({ user, database, parameters }: LoginAccepted): void {
-    this.#login.end();
+    this.#deadline?.leave();
     const { platform, log } = this.#options;
     const secret = Buffer.from(platform.random.bytes(4)).readUInt32BE();
     this.#cancellable = this.#register.add(secret, () => this.#session?.cancel());
@@ -303,7 +334,7 @@ export class PgConnection implements SocketHandlers {
   /** Ends the connection in the middle of what it does. */
   terminate(): void {
     if (this.#phase === 'closed') return;
-    this.#writer.clear();
+    if (!this.#isSilent) this.#writer.clear();
     this.#refuse(CONNECTION_SQLSTATE.admin_shutdown, 'terminating connection due to administrator command');
   }
 
@@ -484,6 +515,7 @@ export class PgConnection implements SocketHandlers {
   }
 
   #refuse(sqlstate: string, text: string, hint?: string): void {
+    if (this.#isSilent) this.#meet();
     if (this.#results?.isWithin !== true) message.fatalResponse(this.#writer, sqlstate, text, hint);
     this.#close(true);
   }
@@ -491,8 +523,9 @@ export class PgConnection implements SocketHandlers {
   #close(isRefused = false): void {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
-    this.#login.end();
+    this.#deadline?.leave();
     this.#session?.close();
-    this.#output.end(isRefused);
+    if (this.#isSilent) this.#socket.end();
+    else this.#output.end(isRefused);
   }
 }

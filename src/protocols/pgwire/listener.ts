@@ -8,6 +8,7 @@ import { Roster, type Seat } from '../../base/roster.ts';
 import type { Platform } from '../../platform/platform.ts';
 import type { ListenTls, Socket, SocketHandlers } from '../../platform/sockets.ts';
 import type { SqlEngine } from '../../query/sql/sql-engine.ts';
+import { LoginDeadlines } from '../login-deadlines.ts';
 import type { Principals } from './authentication.ts';
 import { PgConnection } from './connection.ts';
 import { ReplyTurn } from './reply-turn.ts';
@@ -85,7 +86,13 @@ export function pgwireListener(engine: SqlEngine, options: PgwireOptions): PgLis
   const closed = (): void => {
     if (isDraining && connections.size === 0) allClosed.resolve();
   };
-  const shared = { register: new CancelRegister(), replies: new ReplyTurn(timers), connections, closed };
+  const shared = {
+    register: new CancelRegister(),
+    replies: new ReplyTurn(timers),
+    connections,
+    deadlines: new LoginDeadlines(options.platform, options.connectTimeoutMs ?? 0),
+    closed,
+  };
   return {
     accept: (socket) => new PgConnection(engine, socket, shared, options),
     drain: async (timeoutMs) => {

@@ -3,13 +3,12 @@
  *
  * A request for TLS is answered 'S' where there is a certificate, one for GSSAPI never, and neither more often than a client
  * needs. A request to cancel is a connection of its own. Where users are configured everyone proves to be one of them, by
- * SCRAM; where none are, only clients on this machine get in. All of it has to be done within the time for it.
+ * SCRAM; where none are, only clients on this machine get in.
  *
  * It writes what the client is asked next, and says how the login ended; refusing, and ending the connection, is up to whom
  * it tells. Sessions are none of its business: it only says what one is to be opened with.
  */
 
-import type { Timer } from '../../platform/platform.ts';
 import type { Socket } from '../../platform/sockets.ts';
 import type { TlsIdentity } from '../../platform/tls.ts';
 import { notSupported, SqlError } from '../../query/sql/sql-error.ts';
@@ -63,26 +62,14 @@ export interface LoginChannel {
 export class Login {
   readonly #channel: LoginChannel;
   readonly #options: PgwireOptions;
-  readonly #timer: Timer | undefined;
   #encryptionRequests = 0;
   #startup: ReadonlyMap<string, string> = new Map();
   #awaits: 'startup' | 'sasl-first' | 'sasl-final' = 'startup';
   #scram: ScramExchange | undefined;
 
-  /** @param timedOut Told once, unless `end` comes before. */
-  constructor(channel: LoginChannel, options: PgwireOptions, timedOut: (refusal: Refusal) => void) {
+  constructor(channel: LoginChannel, options: PgwireOptions) {
     this.#channel = channel;
     this.#options = options;
-    const timeoutMs = options.connectTimeoutMs ?? 0;
-    if (timeoutMs === 0) return;
-    this.#timer = options.platform.timers.after(timeoutMs, () =>
-      timedOut(refused(CONNECTION_SQLSTATE.invalid_authorization, 'canceling authentication due to timeout')),
-    );
-  }
-
-  /** It came to something, or the client has gone. */
-  end(): void {
-    this.#timer?.cancel();
   }
 
   /**

@@ -19,9 +19,12 @@ export interface Principals {
 /** The user that `AUTH password` means. */
 export const DEFAULT_USER = 'default';
 
+/** Whoever comes where nobody has to say who it is. */
+export const ANYONE: Principal = { name: DEFAULT_USER };
+
 /** Everyone is the default user, and no password was ever set. */
 export const OPEN_PRINCIPALS: Principals = {
   required: false,
   names: [],
-  verify: (user) => (user === DEFAULT_USER ? { name: DEFAULT_USER } : undefined),
+  verify: (user) => (user === DEFAULT_USER ? ANYONE : undefined),
 };

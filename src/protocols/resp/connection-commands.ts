@@ -3,7 +3,7 @@
 import { whenReady } from '../../base/awaitable.ts';
 import { asBuffer, type Bytes } from '../../base/bytes.ts';
 import { type Argument, bytes, described, ignored, integer as integerArgument, optional, text } from './arguments.ts';
-import { DEFAULT_USER } from './authentication.ts';
+import { ANYONE, DEFAULT_USER } from './authentication.ts';
 import { listFilter, victims } from './client-filters.ts';
 import { clientLine } from './client-line.ts';
 import type { PauseMode } from './client-pause.ts';
@@ -492,7 +492,7 @@ export const connectionCommands = {
       if (session.replyMode !== 'skip') session.replyMode = 'on'; // This very reply was to be skipped.
       session.isSpared = false;
       session.touchesNothing = false;
-      session.principal = session.server.principals.required ? undefined : { name: DEFAULT_USER };
+      session.principal = session.server.principals.required ? undefined : ANYONE;
       return 'RESET';
     },
   }),

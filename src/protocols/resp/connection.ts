@@ -16,9 +16,9 @@
 
 import type { Bytes } from '../../base/bytes.ts';
 import type { Seat } from '../../base/roster.ts';
-import type { Timer } from '../../platform/platform.ts';
 import type { Socket, SocketHandlers } from '../../platform/sockets.ts';
-import { DEFAULT_USER, type Principal } from './authentication.ts';
+import type { Newcomer } from '../login-deadlines.ts';
+import { ANYONE, type Principal } from './authentication.ts';
 import { mayWrite } from './client-pause.ts';
 import { ClientTransaction } from './client-transaction.ts';
 import type { CommandEntry } from './command.ts';
@@ -41,7 +41,10 @@ const UNREAD_MS = 20;
 const WAITING = 1;
 const UNDURABLE = 2;
 
-export class RespConnection implements ExecutingClient, ReplyingClient, SocketHandlers {
+/** Of clients that are silent: nobody queues commands in it, or watches keys. */
+const NO_TRANSACTION = new ClientTransaction();
+
+export class RespConnection implements ExecutingClient, ReplyingClient, SocketHandlers, Newcomer {
   readonly id: number;
   readonly server: RespServer;
   database = 0;
@@ -54,7 +57,8 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   isSpared = false;
   touchesNothing = false;
   observedVersion = 0;
-  readonly transaction = new ClientTransaction();
+  transaction = NO_TRANSACTION;
+  readonly cameAtMs: number;
   readonly connectedAtMs: number;
   activeAtMs: number;
   lastCommand: CommandEntry | undefined;
@@ -65,19 +69,20 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   readonly #context: ExecutionContext;
   readonly #seat: Seat<unknown>;
   readonly #socket: Socket;
-  readonly #stretch: Stretch;
-  readonly #output: ReplyOutput;
+  /** These three, and a transaction, once there is something to read or to tell: many clients never say a word. */
+  /** Received and not parsed yet. */
+  #input!: InputBuffer;
+  #stretch: Stretch | undefined;
+  #output!: ReplyOutput;
   #ended = false;
   /** It ends for what it sent, or for what happened to it. */
   #isRefused = false;
   #finishing = false;
   #paused = 0;
-  #loginTimer: Timer | undefined;
+  readonly #deadline: Seat<Newcomer> | undefined;
   /** Ends the wait of a client that is far behind. */
   #caughtUp: (() => void) | undefined;
 
-  /** Received and not parsed yet. */
-  readonly #input: InputBuffer;
   /** What was kept for this client when all of them were last weighed because of it. */
   #weighedInputBytes = 0;
   #partial: PartialCommand | undefined;
@@ -87,24 +92,32 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   constructor(context: ExecutionContext, socket: Socket) {
     this.#context = context;
     this.#socket = socket;
-    this.#stretch = new Stretch(context, this);
-    this.#output = new ReplyOutput(context, this, socket);
     this.server = context.server;
     this.id = context.nextId();
-    this.principal = this.server.principals.required ? undefined : { name: DEFAULT_USER };
+    this.principal = this.server.principals.required ? undefined : ANYONE;
     this.server.counters.connectionsAccepted++;
     this.server.counters.connectionsOpen++;
-    this.#input = new InputBuffer(context.inputMemory);
     this.#seat = context.connections.add(this);
-    this.connectedAtMs = this.server.platform.clock.nowMs();
+    const { clock } = this.server.platform;
+    this.cameAtMs = Math.floor(clock.monotonicMs());
+    this.connectedAtMs = clock.nowMs();
     this.activeAtMs = this.connectedAtMs;
-    const { loginMs } = this.server.limits;
-    if (this.principal === undefined && loginMs > 0) {
-      this.#loginTimer = this.server.platform.timers.after(loginMs, () => this.#loginTimedOut());
-    }
+    if (this.principal === undefined) this.#deadline = context.deadlines.add(this);
   }
 
-  #loginTimedOut(): void {
+  /** It has neither said nor been told anything. */
+  get #isSilent(): boolean {
+    return this.#stretch === undefined;
+  }
+
+  #meet(): void {
+    this.#input = new InputBuffer(this.#context.inputMemory);
+    this.#stretch = new Stretch(this.#context, this);
+    this.#output = new ReplyOutput(this.#context, this, this.#socket);
+    this.transaction = new ClientTransaction();
+  }
+
+  loginTimedOut(): void {
     if (this.principal === undefined) this.fail('NOAUTH Authentication took too long.');
   }
 
@@ -125,11 +138,11 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   }
 
   get inputBytes(): number {
-    return this.#input.length;
+    return this.#isSilent ? 0 : this.#input.length;
   }
 
   get outputBytes(): number {
-    return this.#output.bytes;
+    return this.#isSilent ? 0 : this.#output.bytes;
   }
 
   closeAfterReply(): void {
@@ -150,6 +163,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   onData(chunk: Bytes): void {
     this.server.counters.bytesReceived += chunk.length;
     if (this.isClosed || this.isEnding || this.#ended) return;
+    if (this.#isSilent) this.#meet();
     if (this.#isPaused(WAITING)) {
       this.#append(chunk);
       return;
@@ -192,17 +206,22 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   onClose(): void {
     if (this.isClosed) return;
     this.isClosed = true;
-    this.#loginTimer?.cancel();
+    this.#deadline?.leave();
     this.server.counters.connectionsOpen--;
+    if (!this.#isSilent) this.#forget();
+    this.server.tracking.end(this);
+    this.server.monitors.remove(this);
+    this.#seat.leave();
+    this.#context.onConnectionClosed();
+  }
+
+  /** Nobody is there any more to be answered. */
+  #forget(): void {
     this.#output.close();
     this.#parked = undefined;
     this.#input.drop();
     this.#partial = undefined;
     this.transaction.reset(this);
-    this.server.tracking.end(this);
-    this.server.monitors.remove(this);
-    this.#seat.leave();
-    this.#context.onConnectionClosed();
   }
 
   // Input
@@ -336,7 +355,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
 
   #executeStretch(batch: RequestBatch, from: number, firstReply?: () => void): boolean {
     this.#output.begin();
-    const at = this.#stretch.run(batch, from, firstReply);
+    const at = this.#stretch!.run(batch, from, firstReply);
     if (at === SUSPENDED) return false;
     if (at < batch.count && !this.isEnding) {
       this.#emitAndPark(batch, at);
@@ -431,11 +450,14 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   }
 
   push(message: Buffer): void {
-    if (!this.isClosed && !this.#ended) this.#output.push(message);
+    if (this.isClosed || this.#ended) return;
+    if (this.#isSilent) this.#meet();
+    this.#output.push(message);
   }
 
   show(line: Buffer): void {
     if (this.isClosed || this.#ended) return;
+    if (this.#isSilent) this.#meet();
     this.#output.show(line);
     if (this.outputBytes > SHOWN_BYTES_MAX) this.evict();
   }
@@ -451,6 +473,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
     countError(this.server.counters, line);
     this.isEnding = true;
     this.#isRefused = true;
+    if (this.#isSilent) this.#meet();
     this.#output.fail(line);
     this.#end();
   }
@@ -474,7 +497,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
 
   /** Closes once the client or the last command has said so and every reply is on its way. */
   #endIfDone(): void {
-    if (this.isClosed || !this.#output.isEmpty) return;
+    if (this.isClosed || (!this.#isSilent && !this.#output.isEmpty)) return;
     if (!this.isEnding && (!this.#finishing || this.#isPaused(WAITING))) return;
     this.#end();
   }

@@ -10,6 +10,7 @@ import { CommitFailed, WouldWait } from '../../actors/families/partition-commit.
 import { OperationError } from '../../base/errors.ts';
 import type { Roster } from '../../base/roster.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
+import { LoginDeadlines } from '../login-deadlines.ts';
 import { ArgumentCursor } from './arguments.ts';
 import type { CommandEntry } from './command.ts';
 import { DurableWaits } from './durable-waits.ts';
@@ -42,6 +43,7 @@ export class ExecutionContext {
   readonly durableWaits = new DurableWaits();
   readonly quick: QuickCommands;
   readonly connections: Roster<Member & Session>;
+  readonly deadlines: LoginDeadlines;
   /** Told whenever a connection has closed. */
   onConnectionClosed: () => void = () => {};
   work: CommandWork;
@@ -50,6 +52,7 @@ export class ExecutionContext {
   constructor(server: RespServer, connections: Roster<Member & Session>) {
     this.server = server;
     this.connections = connections;
+    this.deadlines = new LoginDeadlines(server.platform, server.limits.loginMs);
     this.work = new CommandWork(this.writer);
     this.quick = new QuickCommands(server, this.writer);
   }
