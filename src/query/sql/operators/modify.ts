@@ -8,10 +8,9 @@
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts';
-import type { Evaluate } from '../functions/evaluation.ts';
 import { drain } from './drain.ts';
-import type { ExecutionContext, ModifyingOperator, Operator, RowBatch } from './operator.ts';
-import { projectRow } from './project.ts';
+import { Singly } from './later.ts';
+import type { ExecutionContext, ExecutionRow, ModifyingOperator, Operator, RowBatch } from './operator.ts';
 import { RowStore, type RowStoreReader } from './row-store.ts';
 
 export interface RowWriter {
@@ -21,11 +20,19 @@ export interface RowWriter {
   finish?(): Awaitable<void>;
 }
 
+/** What RETURNING asks for. */
+export interface Returning {
+  /** Computes it of a row that was written. */
+  readonly row: (row: ExecutionRow, context: ExecutionContext) => Awaitable<ExecutionRow>;
+  /** Whether that does something, and so has to be done before the next row is written. */
+  readonly singly: boolean;
+}
+
 export class Modify implements ModifyingOperator {
   affected = 0;
   readonly #input: Operator;
   readonly #writer: RowWriter;
-  readonly #returning: readonly Evaluate[] | undefined;
+  readonly #returning: Returning | undefined;
   readonly #readFirst: boolean;
   readonly #context: ExecutionContext;
   /** Rows of RETURNING. */
@@ -36,7 +43,7 @@ export class Modify implements ModifyingOperator {
   constructor(
     input: Operator,
     writer: RowWriter,
-    options: { readonly returning: readonly Evaluate[] | undefined; readonly readFirst: boolean },
+    options: { readonly returning: Returning | undefined; readonly readFirst: boolean },
     context: ExecutionContext,
   ) {
     this.#input = input;
@@ -69,7 +76,8 @@ export class Modify implements ModifyingOperator {
     return whenReady(read, () => whenReady(this.#write(rows.reader()), () => rows.close()));
   }
 
-  #write(input: Operator): Awaitable<void> {
+  #write(rows: Operator): Awaitable<void> {
+    const input = this.#returning?.singly === true ? new Singly(rows) : rows;
     for (;;) {
       const pause = this.#context.pause();
       if (pause !== undefined) return this.#writeRest(input, pause);
@@ -96,7 +104,28 @@ export class Modify implements ModifyingOperator {
       this.affected += rows.length;
       const returning = this.#returning;
       if (returning === undefined) return;
-      return this.#results!.addAll(rows.map((row) => projectRow(row, returning, this.#context)));
+      const results: ExecutionRow[] = [];
+      for (let i = 0; i < rows.length; i++) {
+        const result = returning.row(rows[i]!, this.#context);
+        if (isPromise(result)) return this.#returnRest(rows, i, result, results);
+        results.push(result);
+      }
+      return this.#results!.addAll(results);
     });
+  }
+
+  /** @param from Whose result is awaited. */
+  async #returnRest(
+    rows: RowBatch,
+    from: number,
+    first: Promise<ExecutionRow>,
+    results: ExecutionRow[],
+  ): Promise<void> {
+    results.push(await first);
+    for (let i = from + 1; i < rows.length; i++) {
+      const result = this.#returning!.row(rows[i]!, this.#context);
+      results.push(isPromise(result) ? await result : result);
+    }
+    await this.#results!.addAll(results);
   }
 }

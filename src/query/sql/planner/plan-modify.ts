@@ -28,6 +28,7 @@ import {
   readsRow,
   widthOf,
 } from '../binder/bound.ts';
+import { isVolatile } from '../binder/volatility.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
 import { CheckedRows, type LateViewCheck } from '../operators/checked-rows.ts';
@@ -35,9 +36,17 @@ import { Distinct } from '../operators/distinct.ts';
 import { Late, ProjectLater, Singly } from '../operators/later.ts';
 import { LockRows, type LockRowsOptions } from '../operators/lock-rows.ts';
 import { MergeRows, type MergeRules } from '../operators/merge-rows.ts';
-import { Modify, type RowWriter } from '../operators/modify.ts';
-import type { ExecutionContext, ModifyingOperator, Open, Operator, RowBatch } from '../operators/operator.ts';
+import { Modify, type Returning, type RowWriter } from '../operators/modify.ts';
+import type {
+  ExecutionContext,
+  ExecutionRow,
+  ModifyingOperator,
+  Open,
+  Operator,
+  RowBatch,
+} from '../operators/operator.ts';
 import { PointUpdate, type PointUpdateRules } from '../operators/point-update.ts';
+import { projectRow } from '../operators/project.ts';
 import {
   type ConflictRules,
   type ConflictUpdate,
@@ -45,7 +54,7 @@ import {
   InsertRows,
   UpdateRows,
 } from '../operators/row-writers.ts';
-import type { EvaluateLater } from '../operators/subquery.ts';
+import { type EvaluateLater, evaluateAll } from '../operators/subquery.ts';
 import { type Assignment, isPlain, type WriteRules } from '../operators/write-rules.ts';
 import { notSupported } from '../sql-error.ts';
 import { movesEntries, pointPath } from './access-path.ts';
@@ -412,24 +421,39 @@ function planValuesOver(
   };
 }
 
-/** Rows of RETURNING, computed by the operator that writes, or by one above it where they hold subqueries. */
+/**
+ * Rows of RETURNING, computed by the operator that writes, or by one above it where they hold subqueries. What functions do
+ * comes right after the row that they are called of was written.
+ */
 function planReturning(
   returning: readonly BoundColumn[] | undefined,
   width: number,
   scope: PlanScope,
 ): {
-  readonly values: readonly Evaluate[] | undefined;
+  readonly values: Returning | undefined;
   readonly over: (operator: Modify, context: ExecutionContext) => Operator;
 } {
   const expressions = returning?.map(({ expression }) => expression);
-  if (expressions === undefined || !expressions.some(hasSubquery)) {
-    return { values: expressions?.map(compileExpression), over: (operator) => operator };
+  if (expressions === undefined) return { values: undefined, over: (operator) => operator };
+  if (expressions.some(runsStatements)) {
+    const columns = expressions.map((each) => compileLater(each, scope));
+    const row = (of: ExecutionRow, context: ExecutionContext) => evaluateAll(columns, of, context);
+    return { values: { row, singly: true }, over: (operator) => operator };
+  }
+  const rowOf =
+    (columns: readonly Evaluate[]): Returning['row'] =>
+    (of, context) =>
+      projectRow(of, columns, context);
+  if (!expressions.some(hasSubquery)) {
+    const row = rowOf(expressions.map(compileExpression));
+    return { values: { row, singly: expressions.some(isVolatile) }, over: (operator) => operator };
   }
   const whole = Array.from({ length: width }, (_, i) =>
     compileExpression(columnAt(i, { type: 'unknown', modifier: -1 })),
   );
   const columns = expressions.map((each) => compileLater(each, scope));
-  return { values: whole, over: (operator, context) => new ReturningLater(operator, columns, context) };
+  const values = { row: rowOf(whole), singly: false };
+  return { values, over: (operator, context) => new ReturningLater(operator, columns, context) };
 }
 
 /** RETURNING with subqueries: computed of the rows that were written. */

@@ -1,0 +1,37 @@
+-- Functions in RETURNING that do something are called of each row right after it was written
+
+create sequence s;
+create table t (id int primary key default nextval('s'), a int, b text);
+insert into t (a) values (1), (2), (3) returning id, nextval('s'), currval('s'), lastval();
+insert into t (a) select x from generate_series(4, 6) x returning id, currval('s');
+insert into t (a) select a from t where a < 3 returning id, currval('s'), nextval('s');
+update t set a = nextval('s') where id < 4 returning id, a, currval('s'), nextval('s');
+update t set id = nextval('s') + 100 where a > 3 returning a < 1000, id = currval('s') + 100;
+delete from t where a = 5 returning nextval('s') > 0, currval('s') = lastval();
+create table log (n serial, what text);
+create function told(w text) returns int language sql as 'insert into log (what) values (w) returning n';
+create function many() returns bigint language sql volatile as 'select count(*) from t';
+create function fixed() returns bigint language sql stable as 'select count(*) from t';
+truncate t restart identity;
+alter sequence s restart;
+insert into t (a, b) values (1, told('source 1')::text), (2, told('source 2')::text) returning id, told('returned ' || a), b;
+insert into t (a) select told('from ' || x) from generate_series(1, 3) x returning a, told('back ' || a);
+select * from log order by n;
+insert into t (a) values (7), (8), (9) returning id, many(), fixed(), (select count(*) from t);
+insert into t (a) values (7), (8), (9) returning id, many(), told('x') > 0, (select count(*) from t);
+update t set a = a + 1 where a < 3 returning id, many(), told('updated ' || id) > 0;
+delete from t where a > 7 returning many() > 0, fixed();
+delete from t where a > 6 returning many(), fixed();
+insert into t (id, a) values (1000, 1), (1001, 2) on conflict (id) do update set a = excluded.a returning nextval('s') > 0, told('conflict ' || t.id) > 0;
+insert into t (id, a) values (1000, 1), (1002, 2) on conflict (id) do update set a = t.a + nextval('s') returning id, a = currval('s') + 1, nextval('s') = currval('s');
+with w as (insert into t (a) values (1), (2) returning id, told('in with ' || a) as n) select count(*), max(n) - min(n) from w;
+select what from log where n > 8 order by n;
+create view tv as select * from t where a < 100 with check option;
+insert into tv (a) values (5), (6) returning id = currval('s'), told('view ' || a) > 0;
+insert into tv (a) values (5), (600) returning told('undone ' || a);
+select count(*) from log where what like 'undone%';
+insert into t (a) values (1), (2) returning random() < 1, gen_random_uuid() is null, clock_timestamp() is null;
+create function fails(i int) returns int language sql as 'select 1 / i';
+insert into t (a) values (1), (0), (2) returning told('before ' || a), fails(a);
+select count(*) from log where what like 'before%';
+merge into t using (values (1), (1000)) v (id) on t.id = v.id when matched then update set a = nextval('s') when not matched then insert (a) values (0);
