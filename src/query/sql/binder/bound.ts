@@ -44,11 +44,11 @@ export interface Collated {
 
 export type CompareOperator = '=' | '<>' | '<' | '<=' | '>' | '>=';
 
+/** `isUntyped`: a literal, or a parameter that nothing has given a type, where any type will do. */
 export type BoundExpression =
-  | (Typed & { readonly kind: 'constant'; readonly value: SqlValue })
+  | (Typed & { readonly kind: 'constant'; readonly value: SqlValue; readonly isUntyped?: true })
   /** Of the row; with `computed`, while a query is being bound, of results whose place in the row is not yet known. */
   | (Typed & { readonly kind: 'column'; readonly index: number; readonly computed?: Computed })
-  /** `isUntyped`: where any type will do, before another place said which. */
   | (Typed & { readonly kind: 'parameter'; readonly index: number; readonly isUntyped?: true })
   /** What a row around the subquery holds. */
   | (Typed & { readonly kind: 'slot'; readonly slot: number })

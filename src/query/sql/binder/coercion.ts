@@ -123,7 +123,10 @@ function checked(
 /** As it is where any type will do: a literal becomes text, a parameter waits for another place to say what it is. */
 export function ofAnyType(context: BindContext, expression: BoundExpression): BoundExpression {
   if (expression.type !== 'unknown') return expression;
-  if (expression.kind !== 'parameter') return coerce(context, expression, 'text', -1, 'implicit');
+  if (expression.kind !== 'parameter') {
+    const coerced = coerce(context, expression, 'text', -1, 'implicit');
+    return coerced.kind === 'constant' ? { ...coerced, isUntyped: true } : coerced;
+  }
   context.untyped.push({ index: expression.index, location: expression.location });
   return { ...expression, type: 'text', isUntyped: true };
 }

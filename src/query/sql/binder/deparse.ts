@@ -8,7 +8,16 @@ import { SqlArray } from '../../../models/relational/values.ts';
 import { formatText } from '../types/text-form.ts';
 import { UTC } from '../types/time-zone.ts';
 import type { ObjectNames } from '../types/timestamptz.ts';
-import { arrayOf, elementOf, isRowType, type SqlType, titleOf, titleWithModifier, typeInfo } from '../types/types.ts';
+import {
+  arrayOf,
+  castPath,
+  elementOf,
+  isRowType,
+  type SqlType,
+  titleOf,
+  titleWithModifier,
+  typeInfo,
+} from '../types/types.ts';
 import type { BoundExpression, BoundRows } from './bound.ts';
 
 /** What an expression stands in: decides whether it needs parentheses in the pretty form. */
@@ -59,7 +68,7 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
     case 'call': {
       const { name } = expression.function;
       if (name === '::') return `${show(expression.args[0]!, 'cast')}::${titleOfCast(expression.type, -1, titles)}`;
-      const syntax = deparseSyntax(expression, show);
+      const syntax = deparseSyntax(expression, show, titles);
       if (syntax !== undefined)
         return syntax.isTest && !(pretty && parent === 'none') ? `(${syntax.text})` : syntax.text;
       // What makes ranges is found where their type is.
@@ -126,7 +135,10 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
       }
       const arg = show(expression.arg, 'cast');
       const wrapped = pretty ? arg : `(${arg})`;
-      return `${wrapped}::${titleOfCast(expression.type, -1, titles)}`;
+      const text = `${wrapped}::${titleOfCast(expression.type, -1, titles)}`;
+      // What reads the text of an operator's value, or takes it as it is, is no simpler than the operator.
+      const isBare = castPath(expression.arg.type, expression.type, 'explicit') !== 'function';
+      return pretty && isBare && arg.startsWith('(') && parent === 'operator' ? `(${text})` : text;
     }
     case 'applyModifier': {
       if (!expression.explicit) return show(expression.arg, parent);
@@ -215,11 +227,13 @@ function syntaxOf(name: string): Syntax {
 function deparseSyntax(
   { function: { name }, args, type }: Extract<BoundExpression, { kind: 'call' }>,
   show: Show,
+  titles: (type: SqlType) => string,
 ): { readonly text: string; readonly isTest: boolean } | undefined {
   const list = (): string => args.map((each) => show(each, 'none')).join(', ');
   switch (syntaxOf(name)) {
     case 'array':
-      return { text: `ARRAY[${list()}]`, isTest: false };
+      // Nothing in it tells what it is of.
+      return { text: args.length === 0 ? `ARRAY[]::${titles(type)}` : `ARRAY[${list()}]`, isTest: false };
     case 'row': {
       // A whole row, as it is named in the text: by the relation, where the columns are.
       const first = isRowType(type) && args[0] !== undefined ? show(args[0], 'none') : '';
@@ -296,10 +310,11 @@ export function isPlainCall(name: string): boolean {
 }
 
 function deparseConstant(
-  { type, value }: Extract<BoundExpression, { kind: 'constant' }>,
+  { type, value, isUntyped }: Extract<BoundExpression, { kind: 'constant' }>,
   titles: (type: SqlType) => string,
   objects?: DeparseStyle['objects'],
 ): string {
+  if (isUntyped === true) return value === null ? 'NULL::unknown' : quoteText(String(value));
   if (value === null) return type === 'unknown' ? 'NULL' : `NULL::${titleOfCast(type, -1, titles)}`;
   if (type === 'bool') return value === true ? 'true' : 'false';
   const text = type === 'unknown' ? String(value) : formatText(type, value, { zone: UTC, names: objects });
