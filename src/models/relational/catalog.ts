@@ -105,6 +105,25 @@ export function readTableById(reader: CatalogReader, keyspace: Keyspace, id: Tab
   });
 }
 
+/** All tables and views as the transaction sees them, older ones first. */
+export async function readTables(transaction: Transaction, keyspace: Keyspace): Promise<readonly Table[]> {
+  const tables: Table[] = [];
+  const cursor = transaction.scan(keyspace.catalog.range(['table']));
+  try {
+    for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
+      for (const { key, value } of batch) tables.push(readStoredTable(keyspace, key, value));
+    }
+  } finally {
+    cursor.close();
+  }
+  return tables;
+}
+
+/** The table that a key of the catalog's defines. */
+export function readStoredTable(keyspace: Keyspace, key: Key, definition: Bytes): Table {
+  return decodedTable(keyspace, Number(keyspace.catalog.decode(key)[1]) as TableId, definition, decodeTable);
+}
+
 /** Waits until no other transaction changes the schema, and counts this change. */
 export async function beginSchemaChange(
   transaction: Transaction,

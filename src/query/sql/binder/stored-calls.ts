@@ -43,19 +43,31 @@ function settled<T>(tree: T, context: Meanings): T {
   return Object.keys(changed).length === 0 ? tree : { ...tree, ...changed };
 }
 
-/** Whether an expression of a definition names the object by its number, as a value of one of these types. */
-export function namesObject(tree: object, types: readonly string[], id: number): boolean {
-  let found = false;
+/** Objects that an expression of a definition names by their numbers, as values of types of names (`nameOfObject`). */
+export function objectsNamedIn(tree: object): ReadonlySet<string> {
+  const named = new Set<string>();
   walkTree(tree, (node) => {
     const { arg, typeName } = node as Partial<TypeCast>;
-    found ||=
-      arg !== undefined &&
-      'A_Const' in arg &&
-      arg.A_Const.sval?.sval === String(id) &&
-      types.includes(stringsOf(typeName?.names).at(-1) ?? '');
-    return !found;
+    if (arg === undefined || !('A_Const' in arg) || typeName === undefined) return true;
+    const id = arg.A_Const.sval?.sval;
+    const object = id === undefined ? undefined : nameOfObject(stringsOf(typeName.names).at(-1) ?? '', id);
+    if (object !== undefined) named.add(object);
+    return true;
   });
-  return found;
+  return named;
+}
+
+const KINDS_OF_OBJECTS: Readonly<Record<string, string>> = {
+  regclass: 'regclass',
+  regtype: 'regtype',
+  regproc: 'regproc',
+  regprocedure: 'regproc',
+};
+
+/** The same for all values of such types that stand for the same object; undefined for a type of other values. */
+export function nameOfObject(type: string, id: number | string): string | undefined {
+  const kind = Object.hasOwn(KINDS_OF_OBJECTS, type) ? KINDS_OF_OBJECTS[type] : undefined;
+  return kind && `${kind} ${id}`;
 }
 
 /** Functions that an expression of a definition calls. */

@@ -6,7 +6,7 @@
  */
 
 import type { IndexElem, Node } from '@pgsql/types';
-import { decodeTable } from '../../../models/relational/catalog.ts';
+import { readStoredTable } from '../../../models/relational/catalog.ts';
 import { decodeExtension, type Extension } from '../../../models/relational/extension-definition.ts';
 import { decodeFunction, inputTypes, type UserFunction } from '../../../models/relational/function-definition.ts';
 import { readSchemas, type Schemas } from '../../../models/relational/schema.ts';
@@ -767,7 +767,7 @@ export async function loadObjects(transaction: Transaction, source: CatalogSourc
     for (let batch = await cursor.next(); batch !== undefined; batch = await cursor.next()) {
       for (const { key, value } of batch) {
         const [kind] = keyspace.catalog.decode(key);
-        if (kind === 'table') tables.push(decodeTable(value));
+        if (kind === 'table') tables.push(readStoredTable(keyspace, key, value));
         else if (kind === 'sequence') sequences.push(decodeSequence(value));
         else if (kind === 'type') types.push(decodeType(value));
         else if (kind === 'function') functions.push(decodeFunction(value));

@@ -22,7 +22,9 @@ import { TEMPORARY } from '../search-path.ts';
 import type { SessionContext } from '../session-context.ts';
 import { missingSchema, notSupported, SqlError } from '../sql-error.ts';
 import { routineKind } from '../statement-kinds.ts';
-import { Dependents, type Doomed, isPartOf, isSame } from './dependents.ts';
+import type { DefinitionUses } from './definition-uses.ts';
+import { Dependents } from './dependents.ts';
+import { type Doomed, identity, isPartOf, ownerId } from './doomed.ts';
 import type { FoundRelation, RelationLookup } from './relation-lookup.ts';
 import type { SchemaChanges } from './schema-changes.ts';
 
@@ -58,6 +60,16 @@ interface Entry {
   readonly because: string | undefined;
   /** It goes with what it is a part of, and nobody is told. */
   readonly isPart: boolean;
+}
+
+/** By `identity`. */
+type Entries = Map<string, Entry>;
+
+interface Gathering {
+  /** What the statement names: nobody is told that it goes. */
+  readonly named: Entries;
+  readonly uses: DefinitionUses;
+  readonly found: Entries;
 }
 
 /** What definitions call goes when nothing calls it any more. */
@@ -109,12 +121,12 @@ export class DropStatements {
       if (behavior === 'DROP_CASCADE') throw unsupported('CASCADE');
     }
     const transaction = await this.#schema.begin();
-    const named: Entry[] = [];
+    const named: Entries = new Map();
     for (const name of objectNames(statement)) {
       const found = await this.#named(transaction, kind, name, missingOk);
       if (found !== undefined) {
         const entry = await this.#entry(transaction, found, undefined, false);
-        if (!named.some(({ object }) => isSame(object, entry.object))) named.push(entry);
+        if (!named.has(identity(found))) named.set(identity(found), entry);
         continue;
       }
       const isRelation = kind !== 'schema' && kind !== 'extension';
@@ -128,22 +140,16 @@ export class DropStatements {
         message: `${message} does not exist, skipping`,
       });
     }
-    await this.drop(transaction, named, behavior === 'DROP_CASCADE', sink);
+    await this.#drop(transaction, named, behavior === 'DROP_CASCADE', sink);
     sink.complete(`DROP ${words}`);
   }
 
   /** Drops what is named, and what depends on it. @throws SqlError `dependent_objects_still_exist` without `cascade`. */
-  async drop(transaction: Transaction, named: readonly Entry[], cascade: boolean, sink: Sink): Promise<void> {
-    const found: Entry[] = [];
-    for (const entry of named) await this.#gather(transaction, entry, named, found);
-    const what = named.length === 1 ? named[0]!.title : 'desired object(s)';
-    await this.#dropAll(
-      transaction,
-      found.reverse(),
-      { what, them: named.length === 1 ? 'it' : 'them' },
-      cascade,
-      sink,
-    );
+  async #drop(transaction: Transaction, named: Entries, cascade: boolean, sink: Sink): Promise<void> {
+    const all = await this.#gathered(transaction, [...named.values()], named);
+    const [only] = named.size === 1 ? named.values() : [];
+    const [what, them] = only === undefined ? (['desired object(s)', 'them'] as const) : ([only.title, 'it'] as const);
+    await this.#dropAll(transaction, all, { what, them }, cascade, sink);
   }
 
   async #dropAll(
@@ -154,11 +160,12 @@ export class DropStatements {
     sink: Pick<Sink, 'notice'>,
   ): Promise<void> {
     const tables = new Set(all.flatMap(({ object }) => (object.kind === 'table' ? [object.table.id] : [])));
+    const byOwner = Map.groupBy(all, ({ object }) => ownerId(object));
     const others = all.filter(
-      (entry) =>
-        entry.because !== undefined &&
-        !entry.isPart &&
-        !all.some(({ object }) => object !== entry.object && isPartOf(entry.object, object)),
+      ({ object, because, isPart }) =>
+        because !== undefined &&
+        !isPart &&
+        !byOwner.get(ownerId(object))!.some((other) => other.object !== object && isPartOf(object, other.object)),
     );
     if (others.length > 0) {
       if (!cascade) {
@@ -172,12 +179,13 @@ export class DropStatements {
       sink.notice(cascadeNotice(others.map(({ title }) => `drop cascades to ${title}`)));
     }
     // What hangs on a table first, schemas last.
+    const byKind = Map.groupBy(all, ({ object }) => object.kind);
     for (const kind of ORDER_OF_REMOVAL) {
-      for (const { object } of all) if (object.kind === kind) await this.#remove(transaction, object, tables);
+      for (const { object } of byKind.get(kind) ?? []) await this.#remove(transaction, object, tables);
     }
   }
 
-  /** DROP FUNCTION and its kin. @throws SqlError as `drop`. */
+  /** DROP FUNCTION and its kin. @throws SqlError `dependent_objects_still_exist` without `cascade`. */
   dropFunctions(
     transaction: Transaction,
     definitions: readonly UserFunction[],
@@ -192,7 +200,7 @@ export class DropStatements {
     );
   }
 
-  /** DROP TYPE and DROP DOMAIN. @throws SqlError as `drop`. */
+  /** DROP TYPE and DROP DOMAIN. @throws SqlError `dependent_objects_still_exist` without `cascade`. */
   dropTypes(transaction: Transaction, types: readonly TypeDefinition[], cascade: boolean, sink: Sink): Promise<void> {
     return this.#dropNamed(
       transaction,
@@ -203,18 +211,19 @@ export class DropStatements {
   }
 
   async #dropNamed(transaction: Transaction, objects: readonly Doomed[], cascade: boolean, sink: Sink): Promise<void> {
-    const named: Entry[] = [];
-    for (const object of objects) named.push(await this.#entry(transaction, object, undefined, false));
-    await this.drop(transaction, named, cascade, sink);
+    const named: Entries = new Map();
+    for (const object of objects) {
+      named.set(identity(object), await this.#entry(transaction, object, undefined, false));
+    }
+    await this.#drop(transaction, named, cascade, sink);
   }
 
   /** As with CASCADE, and nobody is told. */
   async dropQuietly(transaction: Transaction, table: Table): Promise<void> {
-    const entry = await this.#entry(transaction, { kind: 'table', table }, undefined, false);
-    await this.drop(transaction, [entry], true, { complete: () => {}, notice: () => {} });
+    await this.#dropNamed(transaction, [{ kind: 'table', table }], true, { complete: () => {}, notice: () => {} });
   }
 
-  /** Views that need what is about to go. @param because What that is. @throws SqlError as `drop`. */
+  /** Views that need what is about to go. @param because What that is. @throws SqlError `dependent_objects_still_exist` without `cascade`. */
   async dropViews(
     transaction: Transaction,
     views: readonly Table[],
@@ -222,12 +231,12 @@ export class DropStatements {
     cascade: boolean,
     sink: Pick<Sink, 'notice'>,
   ): Promise<void> {
-    const found: Entry[] = [];
+    const entries: Entry[] = [];
     for (const table of views.toReversed()) {
-      const entry = await this.#entry(transaction, { kind: 'table', table }, because, false);
-      await this.#gather(transaction, entry, [], found);
+      entries.push(await this.#entry(transaction, { kind: 'table', table }, because, false));
     }
-    await this.#dropAll(transaction, found.reverse(), { what: because, them: 'it' }, cascade, sink);
+    const all = await this.#gathered(transaction, entries, new Map());
+    await this.#dropAll(transaction, all, { what: because, them: 'it' }, cascade, sink);
   }
 
   async #named(
@@ -315,15 +324,29 @@ export class DropStatements {
     return { object, title: await this.#dependents.titleOf(transaction, object), because, isPart };
   }
 
+  /** The entries and all that depends on them, each before what depends on it. */
+  async #gathered(transaction: Transaction, entries: readonly Entry[], named: Entries): Promise<readonly Entry[]> {
+    if (entries.length === 0) return [];
+    const uses = await this.#dependents.uses(transaction);
+    const found: Entries = new Map();
+    for (const entry of entries) await this.#gather(transaction, entry, { named, uses, found });
+    return [...found.values()].reverse();
+  }
+
   /** Adds to `found` what depends on the object, newer ones first, each behind what depends on it; then the object. */
-  async #gather(transaction: Transaction, entry: Entry, named: readonly Entry[], found: Entry[]): Promise<void> {
-    if (found.some(({ object }) => isSame(object, entry.object))) return;
-    for (const { object, isPart, because = entry.title } of await this.#dependents.of(transaction, entry.object)) {
-      const known = named.find((each) => isSame(each.object, object));
-      const next = known ?? (await this.#entry(transaction, object, because, isPart));
-      await this.#gather(transaction, next, named, found);
+  async #gather(transaction: Transaction, entry: Entry, gathering: Gathering): Promise<void> {
+    const { named, uses, found } = gathering;
+    const key = identity(entry.object);
+    if (found.has(key)) return;
+    for (const { object, isPart, because = entry.title } of await this.#dependents.of(
+      transaction,
+      entry.object,
+      uses,
+    )) {
+      const next = named.get(identity(object)) ?? (await this.#entry(transaction, object, because, isPart));
+      await this.#gather(transaction, next, gathering);
     }
-    if (!found.some(({ object }) => isSame(object, entry.object))) found.push(entry);
+    if (!found.has(key)) found.set(key, entry);
   }
 
   /** @param dropped Tables that go as well: what others say of them need not be kept. */
