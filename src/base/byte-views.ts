@@ -14,8 +14,10 @@ export const SHORT_COPY_BYTES = 160;
 /** A view of a larger buffer is not kept: it would keep the buffer. */
 const KEPT_BYTES_MAX = 1024 * 1024;
 
-let viewedBytes: Bytes = new Uint8Array(0);
-let lastView = new DataView(viewedBytes.buffer);
+const NO_BYTES: Bytes = new Uint8Array(0);
+const NO_VIEW = new DataView(NO_BYTES.buffer);
+let viewedBytes = NO_BYTES;
+let lastView = NO_VIEW;
 
 /** A view of the same bytes. The last one is kept: requests come in one buffer for a long time. */
 export function viewOf(bytes: Bytes): DataView {
@@ -25,6 +27,17 @@ export function viewOf(bytes: Bytes): DataView {
   viewedBytes = bytes;
   lastView = view;
   return view;
+}
+
+/** Keeps a view of a buffer of any size until `dropView`: for work that asks for it many times. */
+export function holdView(bytes: Bytes): void {
+  lastView = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  viewedBytes = bytes;
+}
+
+export function dropView(): void {
+  viewedBytes = NO_BYTES;
+  lastView = NO_VIEW;
 }
 
 /** Copies `from[fromAt, fromAt + length)` to `into` from `at` on; the two share no memory. */

@@ -282,7 +282,7 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
         return;
       }
     } while (start < bytes.length && this.#partial === undefined && this.#input.neededBytes === 0);
-    if (start < bytes.length) this.#append(bytes.subarray(start));
+    if (start < bytes.length && (start > 0 || !this.#input.putBack(bytes))) this.#append(bytes.subarray(start));
     if (this.#output.isFarBehind && !this.#isPaused(WAITING) && !this.#ended) this.#giveWay();
   }
 

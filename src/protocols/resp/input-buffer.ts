@@ -22,6 +22,8 @@ export class InputBuffer {
   readonly #memory: SpareBuffers;
   #bytes: Buffer = NO_INPUT;
   #length = 0;
+  /** What `take` has given, until it is given back. */
+  #taken: Buffer = NO_INPUT;
 
   constructor(memory: SpareBuffers) {
     this.#memory = memory;
@@ -53,15 +55,30 @@ export class InputBuffer {
   #roomFor(length: number): number {
     const announced = this.neededBytes + (this.neededBytes > LARGE_BYTES ? BEHIND_BYTES : 0);
     const isBelieved = announced >= length && this.#length * BELIEVED_TIMES >= announced;
-    return isBelieved ? announced : Math.max(length, this.#length * 2);
+    // An argument that is announced behind many others is not all that will come.
+    return Math.max(isBelieved ? announced : length, this.#length * 2);
   }
 
   /** All of it: the caller's, unless it `isLent`. */
   take(): Bytes {
     const bytes = this.#bytes.subarray(0, this.#length);
+    this.#taken = this.#bytes;
     this.#bytes = NO_INPUT;
     this.#length = 0;
     return bytes;
+  }
+
+  /**
+   * Takes back all of what was taken last, where it is that and nothing came since: to copy a long command for each chunk of it
+   * would cost the more the longer it is. @returns false where it is something else.
+   */
+  putBack(taken: Bytes): boolean {
+    const bytes = this.#taken;
+    if (this.#length > 0 || taken.buffer !== bytes.buffer || taken.byteOffset !== bytes.byteOffset) return false;
+    this.#bytes = bytes;
+    this.#length = taken.length;
+    this.#taken = NO_INPUT;
+    return true;
   }
 
   /** Whether what was taken is to be given back, so that whoever needs it for longer copies it. */
@@ -69,8 +86,10 @@ export class InputBuffer {
     return this.#memory.lends(taken);
   }
 
+  /** Nothing, where it was put back. */
   giveBack(taken: Bytes): void {
-    this.#memory.giveBack(taken);
+    this.#taken = NO_INPUT;
+    if (taken.buffer !== this.#bytes.buffer) this.#memory.giveBack(taken);
   }
 
   drop(): void {

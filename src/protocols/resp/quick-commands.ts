@@ -27,7 +27,7 @@ import {
 import type { KeyspacePartitions } from '../../actors/families/keyspace-partition.ts';
 import type { PartitionCommit } from '../../actors/families/partition-commit.ts';
 import { UNIT_BITS, UNIT_MASK } from '../../actors/families/slab-pool.ts';
-import { copyShort, equalShort, SHORT_COPY_BYTES, viewOf } from '../../base/byte-views.ts';
+import { copyShort, dropView, equalShort, holdView, SHORT_COPY_BYTES, viewOf } from '../../base/byte-views.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { hasCode } from '../../base/errors.ts';
 import { parseInt64 } from '../../models/keyvalue/integers.ts';
@@ -54,8 +54,19 @@ const NAMES = ['get', 'set', 'incr', 'decr', 'incrby', 'decrby', 'del', 'exists'
 const RUN_COMMANDS_MAX = 64;
 /** One run of so many is timed, for INFO. */
 const RUNS_PER_TIMED = 64;
-/** A command with more keys takes the general way: it is long work anyway. */
+/** A command with more keys is none of a run: it is long work, and timed by itself (`runLong`). */
 const KEYS_MAX = 64;
+/** Room for the hashes of more keys is not kept. */
+const KEPT_KEYS_MAX = 16_384;
+/** What is executed with any number of keys. */
+const LONG_KINDS: Readonly<Record<string, number>> = {
+  del: DEL,
+  unlink: DEL,
+  exists: EXISTS,
+  touch: EXISTS,
+  mget: MGET,
+  mset: MSET,
+};
 
 /** Before the bytes of a string: type and flags, and then its expiry where the flag says so. */
 const HEADER_BYTES = 2;
@@ -84,7 +95,7 @@ export class QuickCommands {
   readonly #kinds = new Uint8Array(RUN_COMMANDS_MAX);
   readonly #hashes = new Int32Array(RUN_COMMANDS_MAX);
   readonly #references = new Int32Array(RUN_COMMANDS_MAX);
-  readonly #keyHashes = new Int32Array(KEYS_MAX);
+  #keyHashes = new Int32Array(KEYS_MAX);
   #mayFetch = false;
   #runsUntilTimed = 0;
   /** What touching loaded, so that no compiler leaves it out. */
@@ -121,6 +132,28 @@ export class QuickCommands {
       : this.#runFrom(batch, from, database, outputMax);
     this.#server.counters.commands += next - from;
     return next;
+  }
+
+  /**
+   * Executes one command of many keys. @returns false when it is none, or is not for this way: then it has changed nothing.
+   * What it has written is not ordered.
+   */
+  runLong(entry: CommandEntry, batch: RequestBatch, at: number, database: number): boolean {
+    const kind = LONG_KINDS[entry.name];
+    const count = batch.argumentCount(at);
+    if (kind === undefined || count <= KEYS_MAX || batch.argumentBytes(at) > this.#valueBytesMax) return false;
+    if (kind === MSET && (count & 1) === 0) return false;
+    const outputBefore = this.#writer.length;
+    if (count > this.#keyHashes.length) this.#keyHashes = new Int32Array(count);
+    holdView(batch.buffer);
+    try {
+      if (this.#tryExecute(kind, batch, at, database, 0)) return true;
+      this.#writer.truncate(outputBefore);
+      return false;
+    } finally {
+      dropView();
+      if (this.#keyHashes.length > KEPT_KEYS_MAX) this.#keyHashes = new Int32Array(KEYS_MAX);
+    }
   }
 
   /** As `#runFrom`; the commands of a run share its time evenly. */

@@ -215,9 +215,24 @@ export class Stretch {
   #run(entry: CommandEntry, cursor: ArgumentCursor, batch: RequestBatch, at: number): number {
     const { scope } = entry.command;
     if (scope === 'keyspace') return this.#runSession(entry, undefined, batch, at);
+    if (scope === 'keys' && at > this.#alone && this.#mayHurry && this.#runLong(entry, batch, at)) return at + 1;
     cursor.begin(batch, at, entry.nameArguments);
     const args = entry.parseArguments(cursor);
     return scope === 'session' ? this.#runSession(entry, args, batch, at) : this.#runTurn(entry, args, batch, at);
+  }
+
+  /** One command of many keys, on the bytes that came. @returns false where it has to go the general way. */
+  #runLong(entry: CommandEntry, batch: RequestBatch, at: number): boolean {
+    const { quick, server, writer } = this.#context;
+    const outputBefore = writer.length;
+    const database = server.databases.stored(this.#client.database);
+    if (!quick.runLong(entry, batch, at, database)) return false;
+    this.#loadsAwaited = 0;
+    if (server.partitions.writes > 0 && this.#uncommitted === NONE) {
+      this.#uncommitted = at;
+      this.#uncommittedOutput = outputBefore;
+    }
+    return true;
   }
 
   /** CLIENT REPLY: drops a reply that the client does not want. */
