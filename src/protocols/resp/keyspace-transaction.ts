@@ -11,7 +11,7 @@
  */
 
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
-import { type Bytes, latin1 } from '../../base/bytes.ts';
+import { type Bytes, copyBytes, latin1 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Database, LookupCounts } from '../../models/keyvalue/database.ts';
 import { type TransactedWrites, TransactionDatabase } from '../../models/keyvalue/database.ts';
@@ -20,7 +20,7 @@ import type { DatabaseKeys } from '../../models/keyvalue/keys.ts';
 import type { Key, KeyRange } from '../../storage/key-range.ts';
 import type { Transaction } from '../../storage/store.ts';
 import type { RespServer, Session } from './session.ts';
-import type { WatchedKey } from './watched-keys.ts';
+import { isTouchedBySwap, type WatchedKey } from './watched-keys.ts';
 
 const ATTEMPTS_MAX = 16;
 const BACKOFF_FIRST_MS = 1;
@@ -70,7 +70,8 @@ export class KeyspaceTransaction {
     const { watchedKeys } = this.server;
     const database = watchedKeys.isActive
       ? new WatchedDatabase(on, this.keys(number), this.nowMs, (redisKey) => {
-          this.written.push(...watchedKeys.of(number, redisKey));
+          if (redisKey !== undefined) this.written.push(...watchedKeys.of(number, redisKey));
+          else for (const watch of watchedKeys.within([number])) if (watch.existed) this.written.push(watch);
         })
       : new TransactionDatabase(on, this.keys(number), this.nowMs);
     database.lookups = this.lookups;
@@ -92,11 +93,29 @@ export class KeyspaceTransaction {
     return this.server.databases.keys(this.#map.stored(number));
   }
 
-  swap(a: number, b: number): void {
+  swap(a: number, b: number): Awaitable<void> {
     if (this.server.partitions.store.supports.shared) {
       throw new OperationError('unsupported', 'SWAPDB is not supported on a store that several servers share');
     }
-    if (a === b) return;
+    if (a === b) return undefined;
+    const { watchedKeys } = this.server;
+    if (!watchedKeys.isActive) return this.#swap(a, b);
+    // Another swap of this transaction may undo it: who watches is told of both.
+    const waits: Promise<void>[] = [];
+    for (const watch of watchedKeys.within([a, b])) {
+      const note = ([before, after]: readonly (Bytes | undefined)[]): void => {
+        if (isTouchedBySwap(watch, before, after, this.nowMs)) this.written.push(watch);
+      };
+      const values = [watch.database, watch.database === a ? b : a].map((number) =>
+        this.transaction.get(copyBytes(this.keys(number).encode(watch.redisKey))),
+      );
+      if (values.some(isPromise)) waits.push(Promise.all(values).then(note));
+      else note(values as (Bytes | undefined)[]);
+    }
+    return waits.length === 0 ? this.#swap(a, b) : Promise.all(waits).then(() => this.#swap(a, b));
+  }
+
+  #swap(a: number, b: number): void {
     this.#map = this.#map.swapped(a, b);
     this.transaction.put(this.server.databases.mapKey, this.#map.bytes);
   }
@@ -107,11 +126,11 @@ export class KeyspaceTransaction {
   }
 }
 
-/** Tells which keys are written. */
+/** Tells which keys are written or deleted, which were there; undefined stands for all that there are. */
 class WatchedDatabase extends TransactionDatabase {
-  readonly #note: (redisKey: Bytes) => void;
+  readonly #note: (redisKey: Bytes | undefined) => void;
 
-  constructor(on: TransactedWrites, keys: DatabaseKeys, nowMs: number, note: (redisKey: Bytes) => void) {
+  constructor(on: TransactedWrites, keys: DatabaseKeys, nowMs: number, note: (redisKey: Bytes | undefined) => void) {
     super(on, keys, nowMs);
     this.#note = note;
     const { putInSlices } = this;
@@ -126,6 +145,16 @@ class WatchedDatabase extends TransactionDatabase {
   override put(redisKey: Bytes, stored: Bytes): void {
     super.put(redisKey, stored);
     this.#note(redisKey);
+  }
+
+  override delete(redisKey: Bytes): void {
+    super.delete(redisKey);
+    this.#note(redisKey);
+  }
+
+  override clear(): void {
+    super.clear();
+    this.#note(undefined);
   }
 }
 

@@ -3,22 +3,35 @@
  * reclaiming of expired values.
  *
  * A key that was gone already (absent or expired) is not changed by being deleted; in everything else a write is a change,
- * even of the same value. A commit does not tell what it has written and flushed again: the transaction does. The store is listened to only while something is watched.
+ * even of the same value. A commit does not tell what it has written and flushed again, nor in which database that was once it has
+ * swapped some: the transaction does. The store is listened to only while something is watched.
  *
  * Where other processes write to the store, their commits are not told. There the value that was found is kept, and
  * compared when EXEC runs: another process's write of the same value is no change.
  */
 
 import { type Awaitable, isPromise } from '../../base/awaitable.ts';
-import { type Bytes, copyBytes, latin1, startsWith } from '../../base/bytes.ts';
+import { type Bytes, copyBytes, equalBytes, latin1, startsWith } from '../../base/bytes.ts';
 import { isExpired } from '../../models/keyvalue/database.ts';
-import { expiryOf, NEVER } from '../../models/keyvalue/values.ts';
+import { type ExpiryMs, expiryOf, NEVER } from '../../models/keyvalue/values.ts';
 import type { Clock } from '../../platform/platform.ts';
 import { type Key, rangeContains } from '../../storage/key-range.ts';
 import type { Subspace } from '../../storage/keyspace.ts';
 import type { Change, Store } from '../../storage/store.ts';
 import type { Databases } from './databases.ts';
 import type { Session } from './session.ts';
+
+/** Whether a key is another one where the database that held `before` under it is replaced by one that holds `after`. */
+export function isTouchedBySwap(
+  { expired }: WatchedKey,
+  before: Bytes | undefined,
+  after: Bytes | undefined,
+  nowMs: number,
+): boolean {
+  const comesExpired = after !== undefined && isExpired(after, nowMs);
+  if (expired) return after !== undefined && !comesExpired;
+  return before !== undefined || (after !== undefined && !comesExpired);
+}
 
 /** One key of one client. */
 export interface WatchedKey {
@@ -32,7 +45,7 @@ export interface WatchedKey {
   existed: boolean;
   /** It was there and had expired. */
   expired: boolean;
-  expiresAtMs: number;
+  expiresAtMs: ExpiryMs;
   changed: boolean;
   /** What it held, where other processes write to the store. */
   value?: Bytes | undefined;
@@ -72,6 +85,12 @@ export class WatchedKeys {
     return this.#watches.get(nameOf(this.#databases.stored(database), redisKey)) ?? [];
   }
 
+  /** The watches of keys of some databases, as clients selected them. */
+  *within(databases: readonly number[]): Iterable<WatchedKey> {
+    for (const watches of this.#watches.values())
+      for (const watch of watches) if (databases.includes(watch.database)) yield watch;
+  }
+
   /** Begins to watch a key of the selected database. */
   add(session: Session, redisKey: Bytes): Awaitable<WatchedKey> {
     const { database } = session;
@@ -86,6 +105,7 @@ export class WatchedKeys {
     };
     this.#register(watch);
     this.#stop ??= this.#store.watch(this.#space.range(), ({ changes }) => {
+      if (changes.some((change) => this.#isSwap(change))) return;
       for (const change of changes) this.#note(change);
     });
     // From here on changes are noticed, so what is read now cannot be outdated unseen.
@@ -96,7 +116,7 @@ export class WatchedKeys {
         watch.existed = true;
         watch.expiresAtMs = expiryOf(bytes);
         if (this.#store.supports.shared) watch.value = copyBytes(bytes);
-      }
+      } else watch.expired = bytes !== undefined;
       return watch;
     };
     return isPromise(value) ? value.then(begin) : begin(value);
@@ -158,6 +178,11 @@ export class WatchedKeys {
     }
   }
 
+  /** Whether a change is of the order of databases: who made it knows what became of the watched keys. */
+  #isSwap(change: Change): boolean {
+    return change.kind !== 'deleteRange' && equalBytes(change.key, this.#databases.mapKey);
+  }
+
   #note(change: Change): void {
     if (change.kind === 'deleteRange') {
       for (const watches of this.#watches.values()) {
@@ -170,7 +195,6 @@ export class WatchedKeys {
     }
     const reader = this.#space.reader(change.key);
     const database = Number(reader.int());
-    if (database < 0) return; // The order of databases.
     const watches = this.#watches.get(nameOf(database, reader.bytes()));
     if (watches === undefined) return;
     for (const watch of watches) {
