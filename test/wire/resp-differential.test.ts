@@ -6,6 +6,7 @@
  */
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SeededRandom } from '../../src/platform/simulated/seeded-random.ts';
 import { newCommandTable } from '../../src/protocols/resp/command-table.ts';
 import { isRedisInstalled, type RedisReference, startRedis } from './redis-reference.ts';
 import { RawClient, request } from './resp-client.ts';
@@ -44,6 +45,157 @@ describe.skipIf(!isRedisInstalled)('beside a real Redis 7', () => {
 
   it('answers like Redis to long streams cut anywhere, whatever they turn off and on', async () => {
     await runStreams({ seed: SEED, commands: 15_000 });
+  });
+
+  it('answers commands of thousands of keys like Redis, whatever is there of them, and others see all or nothing', async () => {
+    const clients = await both();
+    const watchers = [await RawClient.connect(redis.port), await RawClient.connect(server.port)];
+    const keys = Array.from({ length: 5_000 }, (_, i) => `key:${i}`);
+    const some = [...keys.filter((_, i) => i % 3 > 0), 'none', 'key:1', 'key:1'];
+    const values = (text: string) => keys.flatMap((key, i) => [key, `${text} ${'x'.repeat(i % 300)}`]);
+    const steps: readonly (readonly string[])[] = [
+      ['MSET', ...values('a')],
+      ['MGET', ...some],
+      ['SET', 'key:7', 'gone', 'PX', '1'],
+      ['SET', 'key:8', 'stays', 'EX', '1000'],
+      ['EXISTS', ...some],
+      ['TOUCH', ...some],
+      ['MGET', ...some],
+      ['MSET', ...values('b'), 'key:9', 'last'],
+      ['MSET', ...values('c'), 'odd'],
+      ['TTL', 'key:8'],
+      ['MGET', ...keys],
+      ['UNLINK', ...some.slice(0, 1_000)],
+      ['DEL', ...some],
+      ['DEL', ...keys],
+      ['EXISTS', ...keys],
+      ['DBSIZE'],
+    ];
+    for (const step of steps) {
+      if (step[0] === 'EXISTS') await new Promise((resolve) => setTimeout(resolve, 5));
+      const [theirs, ours] = await Promise.all(
+        clients.map(async (client, i) => {
+          const seen = watchers[i]!.call('EXISTS', ...keys.slice(0, 70).filter((_, n) => n !== 7));
+          const reply = await client.call(...step);
+          await seen;
+          return reply;
+        }),
+      );
+      expect(ours, step[0]).toBe(theirs);
+    }
+    for (const client of [...clients, ...watchers]) client.close();
+  });
+
+  it('takes a long command that comes in small pieces like Redis', async () => {
+    const clients = await both();
+    const pairs = Array.from({ length: 3_000 }, (_, i) => [`k${i}`, String(i).repeat(1 + (i % 40))]).flat();
+    const bytes = Buffer.concat([request('SET', 'a', '1'), request('MSET', ...pairs), request('GET', 'k2999')]);
+    for (const client of clients) {
+      for (let at = 0; at < bytes.length; at += 1_021) {
+        client.send(bytes.subarray(at, at + 1_021));
+        if (at % 7 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    for (let i = 0; i < 3; i++) expect(await clients[1].reply()).toBe(await clients[0].reply());
+    const names = pairs.filter((_, i) => i % 2 === 0);
+    expect(await clients[1].call('MGET', ...names)).toBe(await clients[0].call('MGET', ...names));
+    for (const client of clients) client.close();
+  });
+
+  it('keeps times of expiry exactly, up to the last there is, and refuses those beyond in the words of Redis', async () => {
+    const clients = await both();
+    const times = [
+      '9007199254740991',
+      '9007199254740992',
+      '9007199254740993',
+      '9223372036854774999',
+      '9223372036854775',
+      '9223372036854775000',
+      '9223372036854775807',
+      '9223372036854775808',
+      '9223372036854776',
+      '-9223372036854775',
+      '-9223372036854776',
+      '-9223372036854775808',
+    ];
+    const ask = async (...command: readonly string[]): Promise<void> => {
+      const [theirs, ours] = await Promise.all(clients.map((client) => client.call(...command)));
+      expect(ours, command.join(' ')).toBe(theirs);
+    };
+    for (const time of times) {
+      for (const [name, ...more] of [
+        ['SET', 'v', 'PXAT'],
+        ['SET', 'v', 'EXAT'],
+        ['SET', 'v', 'EX'],
+        ['GETEX', 'PXAT'],
+        ['PEXPIREAT'],
+        ['EXPIREAT'],
+        ['EXPIRE'],
+      ] as const) {
+        await ask('SET', 'k', 'v');
+        await ask(name, 'k', ...more, time);
+        await ask('EXISTS', 'k');
+        if (name === 'EXPIRE' || more[1] === 'EX') continue;
+        for (const look of ['PEXPIRETIME', 'EXPIRETIME']) await ask(look, 'k');
+        await ask('COPY', 'k', 'copy', 'REPLACE');
+        await ask('APPEND', 'copy', 'x');
+        await ask('PEXPIRETIME', 'copy');
+        for (const condition of ['GT', 'LT', 'XX', 'NX']) {
+          await ask('PEXPIREAT', 'k', '9007199254740994', condition);
+          await ask('PEXPIRETIME', 'k');
+        }
+      }
+      for (const name of ['PEXPIRE', 'EXPIRE']) {
+        await ask('SET', 'k', 'v');
+        await ask(name, 'k', time);
+        await ask('EXISTS', 'k');
+      }
+      await ask('RESTORE', 'r', time, '\0\x01v\x0a\0\x0f\xee\x1fM\xbc\xd1\xbfL', 'REPLACE');
+      await ask('RESTORE', 'r', time, '\0\x01v\x0a\0\x0f\xee\x1fM\xbc\xd1\xbfL', 'REPLACE', 'ABSTTL');
+      await ask('PEXPIRETIME', 'r');
+    }
+    for (const client of clients) client.close();
+  });
+
+  it('aborts who watches as Redis does, whatever transactions swap, write and delete in between', async () => {
+    const random = new SeededRandom(`${SEED}/watch`);
+    const [watching, writing] = [await both(), await both()];
+    const database = (): string => String(random.int(3));
+    const key = (): string => random.pick(['a', 'b']);
+    const change = (): readonly string[] =>
+      random.pick([
+        () => ['SET', key(), String(random.int(9))],
+        () => ['DEL', key()],
+        () => ['SWAPDB', database(), database()],
+        () => ['SWAPDB', database(), database()],
+        () => ['SELECT', database()],
+        () => ['FLUSHDB'],
+        () => ['MOVE', key(), database()],
+        () => ['GETDEL', key()],
+      ])();
+    for (let round = 0; round < 400; round++) {
+      const told: string[] = [];
+      const ask = async (clients: readonly RawClient[], ...command: readonly string[]): Promise<void> => {
+        const [theirs, ours] = await Promise.all(clients.map((client) => client.call(...command)));
+        told.push(`${clients === watching ? 'watching' : 'writing'}: ${command.join(' ')} ${theirs}`);
+        expect(ours, `ORBIT_TEST_SEED=${SEED}, round ${round}\n${told.join('')}`).toBe(theirs);
+      };
+      for (const clients of [watching, writing]) await ask(clients, 'SELECT', '0');
+      await ask(writing, 'FLUSHALL');
+      for (let i = random.int(4); i > 0; i--) await ask(writing, ...change());
+      await ask(watching, 'SELECT', database());
+      await ask(watching, 'WATCH', key());
+      for (let i = random.int(3); i > 0; i--) {
+        if (random.chance(0.3)) await ask(writing, ...change());
+        else {
+          await ask(writing, 'MULTI');
+          for (let queued = 1 + random.int(4); queued > 0; queued--) await ask(writing, ...change());
+          await ask(writing, 'EXEC');
+        }
+      }
+      for (const command of ['MULTI', 'PING', 'EXEC']) await ask(watching, command);
+    }
+    for (const client of [...watching, ...writing]) client.close();
   });
 
   it('counts keys like Redis', async () => {

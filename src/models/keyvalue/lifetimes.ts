@@ -6,7 +6,7 @@ import { type Bytes, equalBytes, latin1 } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import type { Database } from './database.ts';
 import { readLive } from './database.ts';
-import { expiryOf, NEVER, stringOf, typeOf } from './values.ts';
+import { type ExpiryMs, expiryOf, NEVER, stringOf, typeOf } from './values.ts';
 import { writeStored, writeString } from './writes.ts';
 
 /** Stored values of several keys, in their order; undefined where absent or expired. */
@@ -68,7 +68,7 @@ export interface ExpireCondition {
 export function expireAt(
   on: Database,
   key: Bytes,
-  expiresAtMs: number,
+  expiresAtMs: ExpiryMs,
   condition: ExpireCondition,
 ): Awaitable<boolean> {
   return whenReady(readLive(on, key), (stored) => {
@@ -95,7 +95,7 @@ export function persist(on: Database, key: Bytes): Awaitable<boolean> {
 }
 
 /** Milliseconds since 1970; `NEVER` for a key without expiry; undefined for an absent one. */
-export function expiryTime(on: Database, key: Bytes): Awaitable<number | undefined> {
+export function expiryTime(on: Database, key: Bytes): Awaitable<ExpiryMs | undefined> {
   return whenReady(readLive(on, key), (stored) => (stored === undefined ? undefined : expiryOf(stored)));
 }
 

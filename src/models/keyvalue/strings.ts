@@ -15,13 +15,13 @@ import { readLive } from './database.ts';
 import { formatInt64, INT64_MAX, INT64_MIN, parseInt64 } from './integers.ts';
 import { countExisting } from './lifetimes.ts';
 import { addLongDoubles, formatLongDouble, parseLongDouble } from './long-double.ts';
-import { encodeString, expiryOf, NEVER, STRING, stringOf, typeOf } from './values.ts';
+import { type ExpiryMs, encodeString, expiryOf, NEVER, STRING, stringOf, typeOf } from './values.ts';
 import { writeInParts, writeString } from './writes.ts';
 
 export interface SetOptions {
   readonly condition: 'always' | 'ifAbsent' | 'ifPresent';
   /** Milliseconds since 1970, `NEVER`, or `keep` for that of the value replaced. */
-  readonly expiresAtMs: number | 'keep';
+  readonly expiresAtMs: ExpiryMs | 'keep';
   /** The previous string is wanted; then a value of another type is `wrong_type`. */
   readonly returnPrevious: boolean;
 }
@@ -139,7 +139,7 @@ export function getAndDelete(on: Database, key: Bytes): Awaitable<Bytes | undefi
 export function getAndExpire(
   on: Database,
   key: Bytes,
-  expiresAtMs: () => number | undefined,
+  expiresAtMs: () => ExpiryMs | undefined,
 ): Awaitable<Bytes | undefined> {
   return whenReady(readLive(on, key), (stored) => {
     const bytes = stringOrAbsent(stored);

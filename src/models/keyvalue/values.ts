@@ -8,9 +8,10 @@
  *   2 | 10  …     the bytes of the string
  */
 
-import type { Bytes } from '../../base/bytes.ts';
+import { asBuffer, type Bytes } from '../../base/bytes.ts';
 import { OperationError } from '../../base/errors.ts';
 import { type Part, writeParts } from '../../base/parts.ts';
+import { INT64_MAX } from './integers.ts';
 
 export const STRING = 1;
 export type ValueType = typeof STRING;
@@ -22,8 +23,14 @@ const TWO_32 = 0x1_0000_0000;
 
 /** No expiry. */
 export const NEVER = 0;
-/** Latest expiry, milliseconds since 1970: integers stay exact. */
-export const EXPIRY_MAX_MS = Number.MAX_SAFE_INTEGER;
+
+/** Milliseconds since 1970, up to 2^63 - 1: a bigint where a number is not exact. */
+export type ExpiryMs = number | bigint;
+
+export function asExpiry(exact: bigint): ExpiryMs {
+  const milliseconds = Number(exact);
+  return Number.isSafeInteger(milliseconds) ? milliseconds : exact;
+}
 
 /** Longest string, bytes, as in Redis: with its header it still is a value of the store (`VALUE_BYTES_MAX`). */
 export const STRING_BYTES_MAX = 512 * 1024 * 1024;
@@ -36,13 +43,13 @@ const SCRATCH_BYTES = 64 * 1024;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
 /** What stands in front of a stored string's bytes. */
-export function encodeStringHeader(expiresAtMs: number): Bytes {
+export function encodeStringHeader(expiresAtMs: ExpiryMs): Bytes {
   const header = Buffer.allocUnsafe(HEADER_BYTES + EXPIRY_BYTES);
   return header.subarray(0, writeHeader(header, expiresAtMs));
 }
 
 /** A stored string, in place: valid until the next call. */
-export function encodeString(value: Bytes, expiresAtMs: number): Bytes {
+export function encodeString(value: Bytes, expiresAtMs: ExpiryMs): Bytes {
   const length = (expiresAtMs === NEVER ? HEADER_BYTES : HEADER_BYTES + EXPIRY_BYTES) + value.length;
   const into = length <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(length);
   const offset = writeHeader(into, expiresAtMs);
@@ -52,7 +59,7 @@ export function encodeString(value: Bytes, expiresAtMs: number): Bytes {
 }
 
 /** A stored string of so many bytes in parts, in place: valid until the next call. */
-export function encodeStringParts(parts: readonly Part[], valueLength: number, expiresAtMs: number): Bytes {
+export function encodeStringParts(parts: readonly Part[], valueLength: number, expiresAtMs: ExpiryMs): Bytes {
   const length = (expiresAtMs === NEVER ? HEADER_BYTES : HEADER_BYTES + EXPIRY_BYTES) + valueLength;
   const into = length <= SCRATCH_BYTES ? scratch : Buffer.allocUnsafeSlow(length);
   writeParts(parts, into, writeHeader(into, expiresAtMs));
@@ -60,13 +67,16 @@ export function encodeStringParts(parts: readonly Part[], valueLength: number, e
 }
 
 /** @returns its length. */
-function writeHeader(into: Buffer, expiresAtMs: number): number {
+function writeHeader(into: Buffer, expiresAtMs: ExpiryMs): number {
   into[0] = STRING;
   into[1] = 0;
   if (expiresAtMs === NEVER) return HEADER_BYTES;
   into[1] = HAS_EXPIRY;
-  into.writeUInt32LE(expiresAtMs % TWO_32, HEADER_BYTES);
-  into.writeUInt32LE(Math.floor(expiresAtMs / TWO_32), HEADER_BYTES + 4);
+  if (typeof expiresAtMs === 'bigint') into.writeBigInt64LE(expiresAtMs, HEADER_BYTES);
+  else {
+    into.writeUInt32LE(expiresAtMs % TWO_32, HEADER_BYTES);
+    into.writeUInt32LE(Math.floor(expiresAtMs / TWO_32), HEADER_BYTES + 4);
+  }
   return HEADER_BYTES + EXPIRY_BYTES;
 }
 
@@ -77,16 +87,18 @@ export function typeOf(stored: Bytes): ValueType {
 }
 
 /** Milliseconds since 1970, or `NEVER`. @throws OperationError `corruption`. */
-export function expiryOf(stored: Bytes): number {
+export function expiryOf(stored: Bytes): ExpiryMs {
   typeOf(stored);
   if (stored[1] === 0) return NEVER;
   if (stored.length < HEADER_BYTES + EXPIRY_BYTES) throw malformed(stored);
   const expiresAtMs = markedExpiry(stored, 0);
-  if (expiresAtMs > EXPIRY_MAX_MS) throw malformed(stored);
-  return expiresAtMs;
+  if (expiresAtMs <= Number.MAX_SAFE_INTEGER) return expiresAtMs;
+  const exact = asBuffer(stored).readBigUInt64LE(HEADER_BYTES);
+  if (exact > INT64_MAX) throw malformed(stored);
+  return exact;
 }
 
-/** The expiry of a stored value that begins at `at` and has one. */
+/** The expiry of a stored value that begins at `at` and has one; about, beyond 2^53. */
 export function markedExpiry(bytes: Bytes, at: number): number {
   const low = uint32(bytes, at + HEADER_BYTES);
   return uint32(bytes, at + HEADER_BYTES + 4) * TWO_32 + low;

@@ -4,10 +4,17 @@ import type { Awaitable } from '../../base/awaitable.ts';
 import type { Bytes } from '../../base/bytes.ts';
 import { lengthOfParts, type Part } from '../../base/parts.ts';
 import type { Database } from './database.ts';
-import { encodeString, encodeStringHeader, encodeStringParts, LARGE_STRING_BYTES, NEVER } from './values.ts';
+import {
+  type ExpiryMs,
+  encodeString,
+  encodeStringHeader,
+  encodeStringParts,
+  LARGE_STRING_BYTES,
+  NEVER,
+} from './values.ts';
 
 /** An expiry that has passed removes the key. */
-export function writeString(on: Database, key: Bytes, value: Bytes, expiresAtMs: number): Awaitable<void> {
+export function writeString(on: Database, key: Bytes, value: Bytes, expiresAtMs: ExpiryMs): Awaitable<void> {
   if (expiresAtMs !== NEVER && expiresAtMs <= on.nowMs) on.delete(key);
   else if (value.length > LARGE_STRING_BYTES && on.putInSlices !== undefined)
     return on.putInSlices(key, [encodeStringHeader(expiresAtMs), value]);
@@ -15,7 +22,7 @@ export function writeString(on: Database, key: Bytes, value: Bytes, expiresAtMs:
 }
 
 /** A string that is given in parts, which stay as they are until it is written. */
-export function writeInParts(on: Database, key: Bytes, parts: readonly Part[], expiresAtMs: number): Awaitable<void> {
+export function writeInParts(on: Database, key: Bytes, parts: readonly Part[], expiresAtMs: ExpiryMs): Awaitable<void> {
   const length = lengthOfParts(parts);
   if (length > LARGE_STRING_BYTES && on.putInSlices !== undefined)
     return on.putInSlices(key, [encodeStringHeader(expiresAtMs), ...parts]);

@@ -18,7 +18,7 @@ import {
   typeNameOf,
 } from '../../models/keyvalue/lifetimes.ts';
 import { getString, type SetOptions, setString } from '../../models/keyvalue/strings.ts';
-import { EXPIRY_MAX_MS, NEVER, STRING_BYTES_MAX } from '../../models/keyvalue/values.ts';
+import { asExpiry, type ExpiryMs, NEVER, STRING_BYTES_MAX } from '../../models/keyvalue/values.ts';
 import {
   type Argument,
   bytes,
@@ -89,11 +89,26 @@ function expireIn(
 }
 
 /** -2 for an absent key, -1 for one without expiry, else what `show` makes of the milliseconds left. */
-function timeToLive(database: Database, redisKey: Bytes, show: (milliseconds: number) => number): Awaitable<number> {
+function timeToLive(
+  database: Database,
+  redisKey: Bytes,
+  show: (milliseconds: ExpiryMs) => ExpiryMs,
+): Awaitable<ExpiryMs> {
   return whenReady(expiryTime(database, redisKey), (expiresAtMs) => {
     if (expiresAtMs === undefined) return -2;
+    if (typeof expiresAtMs === 'bigint') return show(asExpiry(expiresAtMs - BigInt(database.nowMs)));
     return expiresAtMs === NEVER ? -1 : show(Math.max(0, expiresAtMs - database.nowMs));
   });
+}
+
+/** Rounded as Redis does. */
+function inSeconds(milliseconds: ExpiryMs): ExpiryMs {
+  if (typeof milliseconds === 'number') return Math.floor((milliseconds + 500) / 1000);
+  return asExpiry((milliseconds + 500n) / 1000n);
+}
+
+function inMilliseconds(milliseconds: ExpiryMs): ExpiryMs {
+  return milliseconds;
 }
 
 const unixTime: Argument<number | bigint> = { ...integerArgument, docs: (name) => [{ name, type: 'unix-time' }] };
@@ -109,7 +124,11 @@ function expireAtTime(
 }
 
 /** -2 for an absent key, -1 for one without expiry. */
-function timeOfExpiry(database: Database, redisKey: Bytes, show: (milliseconds: number) => number): Awaitable<number> {
+function timeOfExpiry(
+  database: Database,
+  redisKey: Bytes,
+  show: (milliseconds: ExpiryMs) => ExpiryMs,
+): Awaitable<ExpiryMs> {
   return whenReady(expiryTime(database, redisKey), (expiresAtMs) => {
     if (expiresAtMs === undefined) return -2;
     return expiresAtMs === NEVER ? -1 : show(expiresAtMs);
@@ -251,7 +270,7 @@ export const genericCommands = {
     history: [['2.8.0', 'Added the -2 reply.']],
     args: { key },
     reply: integer,
-    run: (database, { key }) => timeToLive(database, key, (milliseconds) => Math.floor((milliseconds + 500) / 1000)),
+    run: (database, { key }) => timeToLive(database, key, inSeconds),
   }),
   PTTL: command({
     summary: 'Get the time to live for a key in milliseconds',
@@ -264,7 +283,7 @@ export const genericCommands = {
     history: [['2.8.0', 'Added the -2 reply.']],
     args: { key },
     reply: integer,
-    run: (database, { key }) => timeToLive(database, key, (milliseconds) => milliseconds),
+    run: (database, { key }) => timeToLive(database, key, inMilliseconds),
   }),
   PERSIST: command({
     summary: 'Remove the expiration from a key',
@@ -337,7 +356,7 @@ export const genericCommands = {
     keyFlags: ['RO', 'access'],
     args: { key },
     reply: integer,
-    run: (database, { key }) => timeOfExpiry(database, key, (milliseconds) => Math.floor((milliseconds + 500) / 1000)),
+    run: (database, { key }) => timeOfExpiry(database, key, inSeconds),
   }),
   PEXPIRETIME: command({
     summary: 'Get the expiration Unix timestamp for a key in milliseconds',
@@ -348,7 +367,7 @@ export const genericCommands = {
     keyFlags: ['RO', 'access'],
     args: { key },
     reply: integer,
-    run: (database, { key }) => timeOfExpiry(database, key, (milliseconds) => milliseconds),
+    run: (database, { key }) => timeOfExpiry(database, key, inMilliseconds),
   }),
   RENAME: command({
     summary: 'Rename a key',
@@ -459,11 +478,15 @@ export const genericCommands = {
         if (taken !== undefined && !options.replace) throw new RespError('BUSYKEY Target key name already exists.');
         const lifetime = parseInt64(ttl, 0, ttl.length);
         if (lifetime === undefined) throw new RespError(NOT_AN_INTEGER);
-        if (lifetime < 0 || lifetime > EXPIRY_MAX_MS) throw new RespError('ERR Invalid TTL value, must be >= 0');
+        if (lifetime < 0) throw new RespError('ERR Invalid TTL value, must be >= 0');
         return whenReady(isDumpIntact(database, payload), (isIntact) => {
           if (!isIntact) throw new RespError('ERR DUMP payload version or checksum are wrong');
           const value = restoreString(payload, STRING_BYTES_MAX);
-          const expiresAtMs = Number(lifetime) + (options.isAbsolute || lifetime === 0 ? 0 : database.nowMs);
+          const isRelative = !options.isAbsolute && lifetime !== 0;
+          // In 64 bits, as Redis adds: what is beyond them has passed.
+          const expiresAtMs = isRelative
+            ? asExpiry(BigInt.asIntN(64, BigInt(lifetime) + BigInt(database.nowMs)))
+            : lifetime;
           // Nothing is written that would be gone at once, so who watches the key is not disturbed.
           if (taken === undefined && lifetime !== 0 && expiresAtMs <= database.nowMs) return undefined;
           const set: SetOptions = { condition: 'always', expiresAtMs, returnPrevious: false };

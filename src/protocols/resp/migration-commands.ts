@@ -129,7 +129,8 @@ async function present(database: Database, keys: readonly Bytes[]): Promise<Migr
     const stored = await readLive(database, key);
     if (stored === undefined) continue;
     const expiresAtMs = expiryOf(stored);
-    const ttlMs = expiresAtMs === NEVER ? 0 : Math.max(1, expiresAtMs - database.nowMs);
+    const left = BigInt(expiresAtMs) - BigInt(database.nowMs);
+    const ttlMs = expiresAtMs === NEVER ? 0n : left < 1n ? 1n : left;
     found.push({ key, value: stringOf(stored), ttlMs });
   }
   return found;

@@ -27,7 +27,7 @@ export interface MigratedKey {
   readonly key: Bytes;
   readonly value: Bytes;
   /** 0 for a key without expiry. */
-  readonly ttlMs: number;
+  readonly ttlMs: bigint;
 }
 
 /** Of answers that were received and not looked at. */

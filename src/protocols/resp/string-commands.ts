@@ -4,7 +4,7 @@ import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { type Bytes, EMPTY_BYTES } from '../../base/bytes.ts';
 import { hasCode, OperationError } from '../../base/errors.ts';
 import type { Database } from '../../models/keyvalue/database.ts';
-import { INT64_MIN, parseInt64 } from '../../models/keyvalue/integers.ts';
+import { INT64_MAX, INT64_MIN, parseInt64 } from '../../models/keyvalue/integers.ts';
 import { type CommonSubsequence, longestCommonSubsequence } from '../../models/keyvalue/lcs.ts';
 import {
   append,
@@ -24,7 +24,7 @@ import {
   setRange,
   setString,
 } from '../../models/keyvalue/strings.ts';
-import { EXPIRY_MAX_MS, NEVER, STRING_BYTES_MAX } from '../../models/keyvalue/values.ts';
+import { asExpiry, type ExpiryMs, NEVER, STRING_BYTES_MAX } from '../../models/keyvalue/values.ts';
 import {
   type Argument,
   type ArgumentDoc,
@@ -483,7 +483,12 @@ export const stringCommands = {
 const REPLACE: SetOptions = { condition: 'always', expiresAtMs: NEVER, returnPrevious: true };
 const IF_ABSENT: SetOptions = { condition: 'ifAbsent', expiresAtMs: NEVER, returnPrevious: false };
 
-function putExpiring(database: Database, redisKey: Bytes, value: Bytes, expiresAtMs: number | 'keep'): Awaitable<void> {
+function putExpiring(
+  database: Database,
+  redisKey: Bytes,
+  value: Bytes,
+  expiresAtMs: ExpiryMs | 'keep',
+): Awaitable<void> {
   const options: SetOptions = { condition: 'always', expiresAtMs, returnPrevious: false };
   return whenReady(setString(database, redisKey, value, options), () => undefined);
 }
@@ -507,7 +512,7 @@ function readStrings(
   }
 }
 
-function expiryOption(expiration: Expiration | undefined, nowMs: number, commandName: string): number | 'keep' {
+function expiryOption(expiration: Expiration | undefined, nowMs: number, commandName: string): ExpiryMs | 'keep' {
   if (expiration === undefined) return NEVER;
   if (expiration.token === 'KEEPTTL') return 'keep';
   const inSeconds = expiration.token === 'EX' || expiration.token === 'EXAT';
@@ -523,15 +528,12 @@ export interface ExpiryInput {
   readonly commandName: string;
 }
 
-/**
- * Milliseconds since 1970. Redis allows times up to 2^63 ms; here the bound is 2^53 ms, in the year 287396.
- * @throws RespError beyond it.
- */
-export function absoluteExpiry(amount: number | bigint, { inSeconds, nowMs, commandName }: ExpiryInput): number {
+/** Milliseconds since 1970. @throws RespError beyond 63 bits. */
+export function absoluteExpiry(amount: number | bigint, { inSeconds, nowMs, commandName }: ExpiryInput): ExpiryMs {
   const milliseconds = BigInt(amount) * (inSeconds ? 1000n : 1n);
   const exact = milliseconds + BigInt(nowMs);
-  if (exact > BigInt(EXPIRY_MAX_MS) || milliseconds < INT64_MIN) {
+  if (exact > INT64_MAX || milliseconds < INT64_MIN) {
     throw new RespError(`ERR invalid expire time in '${commandName}' command`);
   }
-  return Number(exact);
+  return asExpiry(exact);
 }
