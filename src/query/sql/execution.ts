@@ -41,6 +41,8 @@ export interface ExecutionOptions {
   readonly nowMicros: bigint;
   readonly statementMicros: bigint;
   readonly lockTimeoutMs: number;
+  /** It never pauses. */
+  readonly isAtOnce?: true;
   readonly block: Pick<TransactionBlock, 'deferred' | 'newWorkspace' | 'noteChanges' | 'releaseWorkspace'>;
 }
 
@@ -107,7 +109,6 @@ export class Execution implements ExecutionContext {
     return this.#workspace;
   }
 
-  /** Gives back what operators hold, when no more will be asked of them. */
   release(): void {
     if (this.#ownsFrozen) this.#frozen?.end();
     if (this.#workspace !== undefined) this.#options.block.releaseWorkspace(this.#workspace);
@@ -263,7 +264,14 @@ export class Execution implements ExecutionContext {
   }
 
   pause(): Promise<void> | undefined {
-    return this.#options.interrupts.pause();
+    const { interrupts, isAtOnce } = this.#options;
+    if (isAtOnce !== true) return interrupts.pause();
+    interrupts.stop();
+    return undefined;
+  }
+
+  atOnce(): Execution {
+    return new Execution({ ...this.#options, isAtOnce: true });
   }
 }
 

@@ -66,6 +66,11 @@ export class Interrupts {
     if (this.#waiting.size > 0) this.#waiting = new Roster();
   }
 
+  /** @throws SqlError of what stops the statement. */
+  stop(): void {
+    if (this.#reason !== undefined) throw this.#reason;
+  }
+
   /** See `ExecutionContext.pause`. */
   pause(): Promise<void> | undefined {
     if (this.#reason !== undefined) throw this.#reason;

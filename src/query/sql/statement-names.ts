@@ -11,6 +11,7 @@ import { inputTypes, type UserFunction } from '../../models/relational/function-
 import type { Schema } from '../../models/relational/schema.ts';
 import type { ColumnType, Table, TableId } from '../../models/relational/table.ts';
 import { definitionOf } from './binder/bind-function.ts';
+import { queryContext } from './binder/bind-query.ts';
 import { statementsOf } from './binder/body-statements.ts';
 import { ExpressionBinder } from './binder/expression-binder.ts';
 import { nameKey, type QualifiedName } from './binder/names.ts';
@@ -22,6 +23,7 @@ import type { FunctionSet } from './catalog/user-functions.ts';
 import { type FunctionTables, tablesOfFunction } from './catalog/written-tables.ts';
 import { type CatalogTable, needsCatalog } from './catalog-cache.ts';
 import type { FunctionDefinition } from './functions/definition.ts';
+import { compileAtOnce } from './planner/compile-at-once.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import type { SessionContext } from './session-context.ts';
 import type { SqlEngine } from './sql-engine.ts';
@@ -112,6 +114,8 @@ export class StatementNames {
       writtenBy: (definition) => tablesOf(definition).written,
       usedBy: (definition) => tablesOf(definition).used,
       compile: compileExpression,
+      compileAtOnce,
+      withQueries: (context) => queryContext(context, () => undefined),
       named: (name) => {
         if (name.schema !== undefined && this.#block.schemaNamed(name.schema) === undefined) {
           // Without a place the call is only looked at, and bound later.

@@ -34,6 +34,7 @@ import { ROW_EXCLUSIVE, ROW_SHARE, type TableMode } from './locks/table-modes.ts
 import type { RowBatch, StoredRows } from './operators/operator.ts';
 import type { ParsedStatement } from './parser/parser.ts';
 import { aroundFunctions, readsWritten } from './planner/around-functions.ts';
+import { compileAtOnce } from './planner/compile-at-once.ts';
 import { compileExpression } from './planner/compile-expression.ts';
 import { columnsOf, type Plan, type PlanEnvironment, planQuery } from './planner/plan.ts';
 import {
@@ -706,6 +707,8 @@ export class StatementRunner {
       binder: (context, scope) => new ExpressionBinder(context, scope),
       usedBy: (other) => known?.usedBy(other),
       compile: compileExpression,
+      compileAtOnce,
+      withQueries: (context) => queryContext(context, () => undefined),
     };
     checkBody(definition, queryContext({ ...this.bindContext([], false), functions }, findTable), findTable);
   }

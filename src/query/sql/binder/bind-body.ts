@@ -11,6 +11,7 @@ import type { ScalarFunction } from '../functions/evaluation.ts';
 import type { SqlType, SqlValue } from '../types/types.ts';
 import {
   asExpression,
+  asQuery,
   completeArguments,
   concreteCall,
   givenBy,
@@ -61,7 +62,21 @@ export function runningCall(
   };
 }
 
-/** A call where no query can stand, as in a default: a function of the arguments, or one whose statements are run. */
+/** A call of a function of the arguments alone; undefined for any other. */
+export function bindAtOnce(
+  call: UserCall,
+  given: readonly BoundExpression[],
+  context: BindContext,
+  location: number | undefined,
+): BoundExpression | undefined {
+  const concrete = concreteCall(call, given);
+  const found = asExpression(concrete.definition, context) ?? asQuery(concrete.definition, context);
+  if (found === undefined) return undefined;
+  const args = completeArguments(concrete, given, context);
+  return { kind: 'call', type: found.result, modifier: -1, location, function: found, args, ...givenOf(call) };
+}
+
+/** A call where no query can stand, as in a default: a function of the arguments alone, or one whose statements are run. */
 export function bindStoredCall(
   call: UserCall,
   given: readonly BoundExpression[],
@@ -69,12 +84,8 @@ export function bindStoredCall(
   context: BindContext,
   location: number | undefined,
 ): BoundExpression {
-  const concrete = concreteCall(call, given);
-  const simple = asExpression(concrete.definition, context);
-  if (simple !== undefined) {
-    const args = completeArguments(concrete, given, context);
-    return { kind: 'call', type: simple.result, modifier: -1, location, function: simple, args, ...givenOf(call) };
-  }
+  const atOnce = bindAtOnce(call, given, context, location);
+  if (atOnce !== undefined) return atOnce;
   const running = runningCall(call, given, result, context);
   return { kind: 'call', type: running.function.result, modifier: -1, location, ...running, ...givenOf(call) };
 }

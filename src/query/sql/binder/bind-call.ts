@@ -16,7 +16,7 @@ import { isObjectType } from '../types/object-names.ts';
 import { baseOf, isRecord, type SqlType, titleOf, typeInfo } from '../types/types.ts';
 import { bindAggregate } from './bind-aggregate.ts';
 import { applied, bindField } from './bind-array.ts';
-import { bindStoredCall, isRun, runningCall } from './bind-body.ts';
+import { bindAtOnce, bindStoredCall, isRun, runningCall } from './bind-body.ts';
 import { bindUserCall, givenOf } from './bind-function.ts';
 import { bindWindowCall } from './bind-window.ts';
 import type { BoundExpression } from './bound.ts';
@@ -297,6 +297,11 @@ function callUser(
   if (isInFrom) return applied(found, args, location);
   const { queries, progress } = binder.context;
   if (queries === undefined) return bindStoredCall(found.user!, args, found.result, binder.context, location);
+  if (definition.volatility === 'immutable') {
+    // As indexes hold it.
+    const stored = bindAtOnce(found.user!, args, binder.context, location);
+    if (stored !== undefined) return stored;
+  }
   const context = { ...binder.context, queries, progress: progress ?? binder.progress };
   if (definition.volatility === 'volatile') own.inPlace?.push(definition);
   return bindUserCall(found.user!, args, context, location);

@@ -14,7 +14,7 @@ import {
   outputs,
   type UserFunction,
 } from '../../../models/relational/function-definition.ts';
-import type { ColumnType } from '../../../models/relational/table.ts';
+import type { ColumnType, TableId } from '../../../models/relational/table.ts';
 import { SqlArray } from '../../../models/relational/values.ts';
 import { isPolymorphic, polymorph } from '../functions/candidates.ts';
 import type { FunctionDefinition } from '../functions/definition.ts';
@@ -287,6 +287,43 @@ export function asExpression(user: UserFunction, context: BindContext): ScalarFu
   };
 }
 
+/** A function of the arguments alone, if the body is a query that reads no table, and calls nothing that runs statements. */
+export function asQuery(user: UserFunction, context: BindContext): ScalarFunction | undefined {
+  const { functions } = context;
+  if (functions === undefined || user.query === undefined || user.returnsSet || user.result === 'void')
+    return undefined;
+  const written: (ReadonlySet<TableId> | undefined)[] = [];
+  const inside = functions.withQueries({
+    ...context,
+    functions: { ...functions, findTable: () => undefined },
+    parameters: [],
+    takesParameters: false,
+    progress: { depth: 0, slots: 0, written },
+  });
+  const args = inputs(user.parameters).map(({ type }, i) => columnAt(i, { type, modifier: -1 }));
+  let bound: BoundExpression;
+  try {
+    bound = bindUserCall({ definition: user, order: args.map((_, i) => i), spread: true }, args, inside, undefined);
+  } catch (error) {
+    // It names a table.
+    if (error instanceof SqlError) return undefined;
+    throw error;
+  }
+  if (written.length > 0) return undefined;
+  const { name, strict, volatility, id } = user;
+  const types = args.map(({ type }) => type);
+  return {
+    name,
+    arguments: types,
+    result: resultOf(user),
+    strict,
+    volatility,
+    evaluate: functions.compileAtOnce(bound),
+    runsQuery: true,
+    id,
+  };
+}
+
 /** An expression may be better than its function promises: PostgreSQL puts it in the place of the call, unless nulls are kept from it. */
 function volatilityOf({ strict, volatility }: UserFunction, body: BoundExpression): UserFunction['volatility'] {
   if (strict || volatility === 'immutable') return volatility;
@@ -294,8 +331,9 @@ function volatilityOf({ strict, volatility }: UserFunction, body: BoundExpressio
   return isVolatile(body) ? volatility : 'stable';
 }
 
-/** Defaults behind what a call says are not printed. */
-export function givenOf({ order }: UserCall): { readonly given?: number } {
+/** How a call is printed: without the defaults behind what it says, and with what the last parameter takes in as one array. */
+export function givenOf({ definition, order }: UserCall): { readonly given?: number; readonly spreads?: true } {
+  if (givenBy(definition).at(-1)?.mode === 'variadic') return { spreads: true };
   const given = order.filter((place) => place >= 0).length;
   return given < order.length && order.every((place, i) => (i < given ? place === i : place < 0)) ? { given } : {};
 }

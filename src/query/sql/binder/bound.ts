@@ -61,6 +61,8 @@ export type BoundExpression =
       readonly inWords?: boolean;
       /** How many of the arguments stand in the call; the others are defaults. */
       readonly given?: number;
+      /** The last argument is what a VARIADIC parameter takes in. */
+      readonly spreads?: true;
     })
   /** Both sides have one type, that of the comparison. */
   | (Typed & {
@@ -670,7 +672,7 @@ function isPlainRow({ kind, type }: Readonly<Record<string, unknown>>): boolean 
 }
 
 /** How a call is written, and what tells nothing of what is computed. */
-const SPELLING: ReadonlySet<string> = new Set(['inWords', 'given', 'collation']);
+const SPELLING: ReadonlySet<string> = new Set(['inWords', 'given', 'spreads', 'collation']);
 
 /** Fields that say nothing of their own. Casts, operators and aggregates are functions made anew each time, told apart by names and types. */
 const TOLD_OTHERWISE: ReadonlySet<string> = new Set(['location', 'cast', 'evaluate', 'create', 'slot', 'reads']);

@@ -78,7 +78,9 @@ export function deparse(expression: BoundExpression, style: DeparseStyle = {}, p
       if (/^[a-z_]/i.test(name)) {
         const { id = expression.function.runs?.id } = expression.function;
         const callee = (id === undefined ? undefined : style.callees?.(id)) ?? quoteName(name);
-        return `${callee}(${list(expression.args.slice(0, expression.given))})`;
+        const shown = expression.args.slice(0, expression.given).map((each) => show(each, 'none'));
+        if (expression.spreads === true) shown.push(`VARIADIC ${shown.pop()}`);
+        return `${callee}(${shown.join(', ')})`;
       }
       const [first, second] = expression.args.map((each) => show(each, 'operator'));
       return operator(second === undefined ? `${name} ${first}` : `${first} ${name} ${second}`);

@@ -78,6 +78,10 @@ export interface FunctionLookup {
   usedBy(definition: UserFunction): ReadonlySet<TableId> | undefined;
   /** An expression without subqueries as code; what makes plans knows how. */
   compile(expression: BoundExpression): Evaluate;
+  /** One with subqueries that read no table, as code that does not wait. */
+  compileAtOnce(expression: BoundExpression): Evaluate;
+  /** For queries that name no table. */
+  withQueries(context: BindContext): QueryContext;
 }
 
 export interface Queries {

@@ -3,8 +3,10 @@
 import type { Schemas } from '../../../models/relational/schema.ts';
 import { PUBLIC_SCHEMA } from '../../../models/relational/table.ts';
 import { definitionOf } from '../binder/bind-function.ts';
+import { queryContext } from '../binder/bind-query.ts';
 import { ExpressionBinder } from '../binder/expression-binder.ts';
 import type { FunctionLookup } from '../binder/query-context.ts';
+import { compileAtOnce } from '../planner/compile-at-once.ts';
 import { compileExpression } from '../planner/compile-expression.ts';
 import type { FunctionSet } from './user-functions.ts';
 
@@ -25,5 +27,7 @@ export function storedFunctions(set: FunctionSet, schemas: Schemas): FunctionLoo
     usedBy: () => undefined,
     binder: (context, scope) => new ExpressionBinder(context, scope),
     compile: compileExpression,
+    compileAtOnce,
+    withQueries: (context) => queryContext(context, () => undefined),
   };
 }

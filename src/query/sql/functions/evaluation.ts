@@ -175,6 +175,8 @@ export interface ScalarFunction {
   readonly strict: boolean;
   /** `evaluate` may give a promise instead of its value: then only `compileLater` knows what to do with it. */
   readonly waits?: boolean;
+  /** `evaluate` runs a query: it wants the context of an execution, which planning has not. */
+  readonly runsQuery?: true;
   /** `immutable` functions of constants are computed once, while planning. */
   readonly volatility: 'immutable' | 'stable' | 'volatile';
   readonly evaluate: (args: readonly SqlValue[], context: EvaluationContext) => SqlValue;

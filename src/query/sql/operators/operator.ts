@@ -127,6 +127,10 @@ export interface ExecutionContext extends EvaluationContext {
    * wait for when the event loop has had to wait long enough.
    */
   pause(): Promise<void> | undefined;
+  /** An execution of its own for what is computed here and now: it never pauses. To be released. */
+  atOnce(): ExecutionContext;
+  /** Gives back what operators hold, when no more will be asked of them. */
+  release(): void;
 }
 
 /** How a plan becomes operators: once per execution. */

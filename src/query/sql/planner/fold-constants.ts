@@ -276,9 +276,11 @@ class Folding {
     const folded = mapOperands(expression, fold);
     switch (folded.kind) {
       case 'call': {
-        const { strict, volatility } = folded.function;
+        const { strict, volatility, runsQuery } = folded.function;
         if (strict && folded.args.some(isNullConstant)) return constant(folded, null);
-        return volatility === 'immutable' && folded.args.every(isConstant) ? computed(folded, this.#time) : folded;
+        return volatility === 'immutable' && runsQuery !== true && folded.args.every(isConstant)
+          ? computed(folded, this.#time)
+          : folded;
       }
       case 'compare':
         if (isNullConstant(folded.left) || isNullConstant(folded.right)) return constant(folded, null);

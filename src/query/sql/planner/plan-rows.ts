@@ -38,7 +38,7 @@ import { readsCte, slotsReadBy } from './subquery-forms.ts';
 export function planScope(
   modify: (query: BoundModify, scope: PlanScope) => Planned,
   naming: Pick<PlanScope, 'qualifies' | 'isVerbose'>,
-  { known, settings }: PlanEnvironment,
+  { known, settings }: Pick<PlanEnvironment, 'known' | 'settings'>,
 ): PlanScope {
   let next = SLOTS_OF_BINDING_MAX;
   let subplans = 0;

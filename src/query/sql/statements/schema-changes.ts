@@ -563,6 +563,8 @@ export class SchemaChanges {
       parameters: [],
       slots: [],
       session: this.#session.facts,
+      // For functions that are queries.
+      atOnce: () => this.#runner.execution(this.#block.transaction).atOnce(),
     };
     return (expression) => compileExpression(expression)([], evaluation);
   }
