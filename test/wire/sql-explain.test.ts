@@ -107,6 +107,24 @@ test('ANALYZE tells which rows conditions did not let pass, BUFFERS what the sto
   expect(write).toMatch(/writes=\d/);
 });
 
+test('rows of the catalog that nobody asks for are not made', async () => {
+  const options = 'EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF)';
+  for (const condition of ["attrelid = 'a'::regclass", "attrelid IN ('a'::regclass, 0)", "attrelid = ANY ('{0}')"]) {
+    expect(await lines(`${options} SELECT attname FROM pg_attribute WHERE ${condition}`)).not.toContain('Rows Removed');
+  }
+  const joined = `SELECT attname FROM pg_class c JOIN pg_attribute a ON attrelid = c.oid WHERE relname = 'a'`;
+  expect(await lines(`${options} ${joined}`)).toMatchInlineSnapshot(`
+    "Hash Join (actual rows=4 loops=1)
+      Hash Cond: (a.attrelid = c.oid)
+      ->  Seq Scan on pg_attribute a (actual rows=4 loops=1)
+      ->  Hash (actual rows=1 loops=1)
+            ->  Seq Scan on pg_class c (actual rows=1 loops=1)
+                  Filter: (relname = 'a'::name)"
+  `);
+  const others = `${options} SELECT relname FROM pg_class WHERE oid < 20000`;
+  expect(await lines(others)).toContain('Rows Removed');
+});
+
 test('a node tells of the calls of all nodes below it', async () => {
   const text = await lines(
     'EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) SELECT count(*) FROM b, a WHERE b.a_id = a.y AND b.v = 3',

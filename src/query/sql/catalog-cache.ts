@@ -40,6 +40,7 @@ import type { CommitRecord, Store, Transaction, Version } from '../../storage/st
 import type { FunctionLookup } from './binder/query-context.ts';
 import { asksForCatalog } from './binder/referenced-tables.ts';
 import { callsFunctions } from './binder/stored-calls.ts';
+import type { Wanted } from './catalog/system-row.ts';
 import type { SystemTables } from './catalog/system-tables.ts';
 import type { UserTypes } from './catalog/user-types.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
@@ -73,8 +74,8 @@ export interface CatalogTable {
   readonly schemaName: string | undefined;
   /** Of a view that is computed each time. */
   readonly view: OpenView | undefined;
-  /** Of a relation of the system catalog: its rows, computed; a last value stands where a hidden id would. */
-  readonly system: ((context: EvaluationContext) => Iterable<ColumnValue[]>) | undefined;
+  /** Of a relation of the system catalog: its rows, computed; a last value stands where a hidden id would. Not all that `wanted` does not admit are left out. */
+  readonly system: ((context: EvaluationContext, wanted: Wanted) => Iterable<ColumnValue[]>) | undefined;
   /** Of a sequence, which queries read as a relation of one row: `system` gives it. */
   readonly isSequence: true | undefined;
 }

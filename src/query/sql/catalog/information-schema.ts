@@ -129,9 +129,10 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       is_insertable_into: each.table.view === undefined || objects.updatability(each).view ? 'YES' : 'NO',
       is_typed: 'NO',
     })),
-  *columns(objects, { session }) {
+  *columns(objects, { session }, wanted) {
     for (const each of [...objects.tables, ...plainViews(objects)]) {
       const { table } = each;
+      if (!wanted.admits('table_name', table.name)) continue;
       const updatable = table.view === undefined ? undefined : objects.updatability(each).columns;
       for (let position = 0; position < table.columns.length; position++) {
         const { name, type, modifier, collation, notNull, identity, generated } = table.columns[position]!;
@@ -182,9 +183,10 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
         is_trigger_insertable_into: 'NO',
       };
     }),
-  *table_constraints(objects, { session }) {
+  *table_constraints(objects, { session }, wanted) {
     const { tables, constraints } = objects;
     for (const constraint of constraints) {
+      if (!wanted.admits('table_name', constraint.table.table.name)) continue;
       const deferrable = deferrabilityOf(constraint);
       yield {
         ...named(objects, session.database, constraint.table.table, constraint.name),
@@ -196,6 +198,7 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       };
     }
     for (const { table } of tables) {
+      if (!wanted.admits('table_name', table.name)) continue;
       for (let position = 0; position < table.columns.length; position++) {
         if (!table.columns[position]!.notNull) continue;
         yield {
@@ -208,9 +211,10 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       }
     }
   },
-  *key_column_usage(objects, { session }) {
+  *key_column_usage(objects, { session }, wanted) {
     for (const constraint of objects.constraints) {
       const { table } = constraint.table;
+      if (!wanted.admits('table_name', table.name) || !wanted.admits('constraint_name', constraint.name)) continue;
       const positions = keyColumns(constraint);
       for (let i = 0; i < positions.length; i++) {
         let place: number | null = null;
@@ -233,9 +237,10 @@ export const INFORMATION_SCHEMA: Readonly<Record<string, SystemRows>> = {
       }
     }
   },
-  *constraint_column_usage(objects, { session }) {
+  *constraint_column_usage(objects, { session }, wanted) {
     for (const constraint of objects.constraints) {
       const table = tableOf(constraint);
+      if (!wanted.admits('table_name', table.name) || !wanted.admits('constraint_name', constraint.name)) continue;
       const positions = constraint.kind === 'f' ? constraint.key.referenced : columnsOf(constraint);
       for (const position of positions) {
         yield {

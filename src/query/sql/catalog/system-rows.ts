@@ -36,7 +36,7 @@ import {
 import { keyTypeOf, OPERATOR_CLASS_ROWS, operatorClassOid } from './operator-class-rows.ts';
 import { pagesOf, rowBytes, STATISTICS_ROWS } from './statistics-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
-import type { SystemRow, SystemRows } from './system-row.ts';
+import type { SystemRow, SystemRows, Wanted } from './system-row.ts';
 import { alignmentOf, classOidOf, enumRows, rangeRows, storageOf, typeRows } from './type-rows.ts';
 
 const HEAP = 2;
@@ -72,7 +72,12 @@ function parameterList(parameters: StorageParameters = []): SqlArray | null {
   );
 }
 
-function* classRows(objects: CatalogObjects, { session: { statistics } }: EvaluationContext): Iterable<SystemRow> {
+function* classRows(
+  objects: CatalogObjects,
+  { session: { statistics } }: EvaluationContext,
+  wanted: Wanted,
+): Iterable<SystemRow> {
+  const isWanted = (oid: number, name: string): boolean => wanted.admits('oid', oid) && wanted.admits('relname', name);
   const { tables, views, sequences, indexes, types } = objects;
   const placeOf = ({ schema, unlogged }: { readonly schema?: number; readonly unlogged?: boolean }) => ({
     relnamespace: schemaOid(schema),
@@ -85,6 +90,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
     reltablespace: 0,
   };
   for (const { table } of tables) {
+    if (!isWanted(table.id, table.name)) continue;
     const known = statistics?.of(table.id);
     yield {
       ...shared,
@@ -107,7 +113,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
     };
   }
   for (const type of types) {
-    if (type.kind !== 'composite') continue;
+    if (type.kind !== 'composite' || !isWanted(classOidOf(type), type.name)) continue;
     yield {
       ...shared,
       oid: classOidOf(type),
@@ -119,6 +125,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
     };
   }
   for (const { table } of views) {
+    if (!isWanted(table.id, table.name)) continue;
     const isStored = table.view?.populated !== undefined;
     yield {
       ...shared,
@@ -142,6 +149,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
     };
   }
   for (const index of indexes) {
+    if (!isWanted(index.oid, index.name)) continue;
     yield {
       ...shared,
       oid: index.oid,
@@ -158,6 +166,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
   }
   for (const sequence of sequences) {
     const { id, name } = sequence;
+    if (!isWanted(id, name)) continue;
     yield {
       ...shared,
       oid: id,
@@ -171,6 +180,7 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
     };
   }
   for (const [schema, name, oid, kind, columns] of SYSTEM_RELATIONS) {
+    if (!isWanted(oid, name)) continue;
     yield {
       ...shared,
       oid,
@@ -185,7 +195,8 @@ function* classRows(objects: CatalogObjects, { session: { statistics } }: Evalua
   }
 }
 
-function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
+function* attributeRows(objects: CatalogObjects, _: EvaluationContext, wanted: Wanted): Iterable<SystemRow> {
+  const isWanted = (relation: number): boolean => wanted.admits('attrelid', relation);
   const attribute = (
     relation: number,
     name: string,
@@ -217,6 +228,7 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
   };
   for (const each of objects.relations) {
     const { table } = each;
+    if (!isWanted(table.id)) continue;
     for (let position = 0; position < table.columns.length; position++) {
       const column = table.columns[position]!;
       yield {
@@ -252,13 +264,14 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
     }
   }
   for (const type of objects.types) {
-    if (type.kind !== 'composite') continue;
+    if (type.kind !== 'composite' || !isWanted(classOidOf(type))) continue;
     for (const [i, field] of type.fields.entries()) {
       yield attribute(classOidOf(type), field.name, i + 1, field.type, field.modifier, field.collation);
     }
   }
   for (const object of objects.indexes) {
     const { table, index } = object;
+    if (!isWanted(object.oid)) continue;
     const parts = index?.parts ?? table.table.primaryKey.map((column) => ({ column, ...table.table.columns[column]! }));
     const collations = indexCollations(object);
     for (let i = 0; i < parts.length; i++) {
@@ -273,11 +286,13 @@ function* attributeRows(objects: CatalogObjects): Iterable<SystemRow> {
     }
   }
   for (const { id } of objects.sequences) {
+    if (!isWanted(id)) continue;
     yield { ...attribute(id, 'last_value', 1, 'int8'), attnotnull: true };
     yield { ...attribute(id, 'log_cnt', 2, 'int8'), attnotnull: true };
     yield { ...attribute(id, 'is_called', 3, 'bool'), attnotnull: true };
   }
   for (const [, , oid, , columns] of SYSTEM_RELATIONS) {
+    if (!isWanted(oid)) continue;
     for (const [i, column] of columns.split(', ').entries()) {
       const [name, type] = column.split(' ') as [string, Parameters<typeof typeInfo>[0]];
       if (!knownTypeNames().has(type)) continue;
@@ -339,9 +354,10 @@ function expressionsText(object: IndexObject): string | null {
 
 const ACTION_CODES = { 'no action': 'a', restrict: 'r', cascade: 'c', 'set null': 'n', 'set default': 'd' } as const;
 
-function* constraintRows({ constraints, indexes }: CatalogObjects): Iterable<SystemRow> {
+function* constraintRows({ constraints, indexes }: CatalogObjects, wanted: Wanted): Iterable<SystemRow> {
   for (const constraint of constraints) {
     const { table } = constraint.table;
+    if (!wanted.admits('conrelid', table.id) || !wanted.admits('oid', constraint.oid)) continue;
     const numbers = (positions: readonly number[], of = table): SqlArray =>
       new SqlArray(
         'int2',
@@ -475,9 +491,14 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
   ...ACTIVITY_ROWS,
   pg_class: classRows,
   pg_attribute: attributeRows,
-  pg_index: (objects) => objects.indexes.map((index) => indexRow(objects, index)),
-  *pg_constraint(objects) {
-    yield* constraintRows(objects);
+  *pg_index(objects, _, wanted) {
+    for (const index of objects.indexes) {
+      const isWanted = wanted.admits('indrelid', index.table.table.id) && wanted.admits('indexrelid', index.oid);
+      if (isWanted) yield indexRow(objects, index);
+    }
+  },
+  *pg_constraint(objects, _, wanted) {
+    yield* constraintRows(objects, wanted);
     yield* domainConstraintRows(objects);
   },
   pg_type: typeRows,
@@ -488,9 +509,10 @@ export const PG_CATALOG: Readonly<Record<string, SystemRows>> = {
       nspowner: oid === schemaOid() ? DATABASE_OWNER : OWNER,
       nspacl: oid === schemaOid() ? PUBLIC_PRIVILEGES : null,
     })),
-  *pg_attrdef(objects) {
+  *pg_attrdef(objects, _, wanted) {
     for (const each of objects.tables) {
       const { table } = each;
+      if (!wanted.admits('adrelid', table.id)) continue;
       for (let position = 0; position < table.columns.length; position++) {
         const text = objects.defaultText(each, position);
         if (text === undefined) continue;

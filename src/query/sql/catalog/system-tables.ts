@@ -10,7 +10,7 @@ import { allTypes, type SqlType } from '../types/types.ts';
 import { CatalogObjects } from './catalog-objects.ts';
 import { INFORMATION_SCHEMA } from './information-schema.ts';
 import { SYSTEM_RELATIONS, type SystemRelation } from './system-columns.ts';
-import type { SystemRow } from './system-row.ts';
+import type { SystemRow, Wanted } from './system-row.ts';
 import { PG_CATALOG } from './system-rows.ts';
 
 const YES_OR_NO: Omit<Column, 'name'> = { type: 'varchar', modifier: 7, notNull: false, default: undefined };
@@ -59,11 +59,11 @@ export class SystemTables {
       primaryKeyName: '',
     });
     const rows = (schema === 'pg_catalog' ? PG_CATALOG : INFORMATION_SCHEMA)[name];
-    const system = (context: EvaluationContext): Iterable<ColumnValue[]> => {
+    const system = (context: EvaluationContext, wanted: Wanted): Iterable<ColumnValue[]> => {
       if (rows === undefined) return [];
       const catalog = context.session.catalog?.();
       assert(catalog instanceof CatalogObjects, 'the catalog is loaded before a plan that reads it runs');
-      return toRows(columns, rows(catalog, context), schema === 'pg_catalog' ? absent : () => null);
+      return toRows(columns, rows(catalog, context, wanted), wanted, schema === 'pg_catalog' ? absent : () => null);
     };
     return { ...openTable(this.#keyspace, definition), schemaName: schema, system };
   }
@@ -72,9 +72,11 @@ export class SystemTables {
 function* toRows(
   columns: readonly Column[],
   rows: Iterable<SystemRow>,
+  wanted: Wanted,
   missing: (type: Column['type']) => ColumnValue,
 ): Iterable<ColumnValue[]> {
   for (const row of rows) {
+    if (!wanted.admitsRow(row)) continue;
     const values = columns.map(({ name, type }) => {
       const value = row[name] as ColumnValue | undefined;
       return value === undefined ? missing(type) : value;

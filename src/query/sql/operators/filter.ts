@@ -2,6 +2,7 @@
 
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
+import type { SqlValue } from '../types/types.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 
 export class Filter implements Operator {
@@ -28,6 +29,10 @@ export class Filter implements Operator {
       const kept = this.#keep(batch);
       if (kept.length > 0) return kept;
     }
+  }
+
+  narrow(place: number, values: ReadonlySet<SqlValue>): void {
+    this.#input.narrow?.(place, values);
   }
 
   close(): void {

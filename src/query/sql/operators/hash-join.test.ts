@@ -13,9 +13,17 @@ import type { ExecutionContext, ExecutionRow, Operator } from './operator.ts';
 const seed = process.env.ORBIT_TEST_SEED ?? '1';
 const KINDS: readonly JoinKind[] = ['inner', 'left', 'full', 'semi', 'anti'];
 
-function operatorOf(rows: readonly ExecutionRow[]): Operator {
+/** @param narrowed Told of rows that are left out because no partner has their value. */
+function operatorOf(all: readonly ExecutionRow[], narrowed?: (rows: number) => void): Operator {
+  let rows = all;
   let position = 0;
   return {
+    ...(narrowed && {
+      narrow(place, values) {
+        rows = rows.filter((row) => values.has(row[place]!));
+        narrowed(all.length - rows.length);
+      },
+    }),
     next() {
       const batch = rows.slice(position, position + 7);
       position += batch.length;
@@ -50,6 +58,7 @@ test.each([1_500, 6_000, 1_000_000])('joins as the definition does, with %s byte
   const random = new SeededRandom(`${seed} ${workBytesMax}`);
   const { files } = new Simulation(seed).boot();
   const temporaryFiles = new TemporaryFiles({ files, directory: '/temporary', bytesMax: Number.MAX_SAFE_INTEGER });
+  const leftOut: Record<JoinKind, number> = { inner: 0, left: 0, full: 0, semi: 0, anti: 0 };
   for (let round = 0; round < 60; round++) {
     const keys = random.chance(0.3) ? 2 : 40;
     const rows = (count: number): ExecutionRow[] =>
@@ -61,11 +70,14 @@ test.each([1_500, 6_000, 1_000_000])('joins as the definition does, with %s byte
       const workspace = new Workspace({ memory, files: temporaryFiles, limits: { workBytesMax } });
       const context = { workspace, pause: () => undefined } as unknown as ExecutionContext;
       const join = new HashJoin(
-        operatorOf(left),
+        operatorOf(left, (rows) => {
+          leftOut[kind] += rows;
+        }),
         () => operatorOf(right),
         {
           kind,
           width: 2,
+          leftPlaces: [1],
           leftWidth: 2,
           left: [(row) => row[1]!],
           right: [(row) => row[1]!],
@@ -85,6 +97,8 @@ test.each([1_500, 6_000, 1_000_000])('joins as the definition does, with %s byte
       expect(memory.bytes).toBe(0);
     }
   }
+  expect(leftOut).toEqual({ inner: expect.any(Number), semi: expect.any(Number), left: 0, full: 0, anti: 0 });
+  expect(Math.min(leftOut.inner, leftOut.semi)).toBeGreaterThan(0);
   await expect.poll(() => temporaryFiles.openFiles).toBe(0);
   expect(temporaryFiles.totals.files > 0).toBe(workBytesMax < 1_000_000);
 });

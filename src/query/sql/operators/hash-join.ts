@@ -25,6 +25,8 @@ export interface HashJoinOptions extends JoinOptions {
   readonly left: readonly Evaluate[];
   readonly right: readonly Evaluate[];
   readonly types: readonly SqlType[];
+  /** The places of those in rows of the input that are just values of the row. */
+  readonly leftPlaces: readonly (number | undefined)[];
   /** Values in a row of the input. */
   readonly leftWidth: number;
 }
@@ -77,6 +79,7 @@ export class HashJoin extends Join {
       drain(this.#open(this.context), this.context, (batch) => this.#hold(batch, 0)),
       () => {
         this.#built = true;
+        this.#narrowLeft();
         return this.#rightParts === undefined ? this.emit() : this.#partLeft(this.#rightParts);
       },
     );
@@ -145,6 +148,19 @@ export class HashJoin extends Join {
     if (alike !== undefined) alike.push(row);
     else if (key !== undefined) this.#table.set(key, [row]);
     return true;
+  }
+
+  /** What is held tells which rows of the input can have a partner. */
+  #narrowLeft(): void {
+    const { kind, leftPlaces, right } = this.#options;
+    const left = this.#left;
+    if (left.narrow === undefined || this.#rightParts !== undefined || (kind !== 'inner' && kind !== 'semi')) return;
+    for (const [i, place] of leftPlaces.entries()) {
+      if (place === undefined) continue;
+      const values = new Set<SqlValue>();
+      for (const [row] of this.#table.values()) values.add(right[i]!(row!, this.context));
+      left.narrow(place, values);
+    }
   }
 
   /** Moves what is held into files. */

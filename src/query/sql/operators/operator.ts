@@ -16,6 +16,7 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import type { SqlLimits } from '../limits.ts';
 import type { RowChange } from '../statistics/table-statistics.ts';
+import type { SqlValue } from '../types/types.ts';
 import type { ColumnBatch } from '../vectors/column-batch.ts';
 import type { Workspace } from '../workspace/workspace.ts';
 
@@ -34,6 +35,11 @@ export interface Operator {
    * changes them. One is asked for rows or for these, never for both. @param places Undefined for all, in their order.
    */
   storedRows?(places?: readonly number[]): StoredRows | undefined;
+  /**
+   * Before the first `next`: rows that have none of these values at the place need not be given. Of operators that are spared work by that;
+   * others lack it. Null is among no such values.
+   */
+  narrow?(place: number, values: ReadonlySet<SqlValue>): void;
   /** The same rows as vectors, for those who can use them; one is asked for rows or for vectors, never for both. */
   readonly columns?: ColumnSource | undefined;
 }

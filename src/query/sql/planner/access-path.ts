@@ -89,6 +89,11 @@ export function pointPath(table: CatalogTable, where: BoundExpression | undefine
   return isPoint(table, path) && path.rest.length === 0 ? path : undefined;
 }
 
+/** What conditions say that the column is equal to; undefined when they do not. */
+export function valuesOfColumn(conditions: readonly BoundExpression[], column: number): KeyPart | undefined {
+  return pathOver(conditions, undefined, [columnPart(column)]).prefix[0];
+}
+
 export function isSingle(part: KeyPart): part is BoundExpression | 'isNull' {
   return part === 'isNull' || (part.kind !== 'list' && part.kind !== 'elements');
 }

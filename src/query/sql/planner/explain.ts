@@ -7,6 +7,7 @@ import { type Awaitable, isPromise, whenReady } from '../../../base/awaitable.ts
 import type { ExplainOptions } from '../binder/bound.ts';
 import { drain } from '../operators/drain.ts';
 import type { ColumnSource, ExecutionContext, Measuring, Open, Operator, RowBatch } from '../operators/operator.ts';
+import type { SqlValue } from '../types/types.ts';
 import { type Explanation, type Measure, printText, printTree } from './explain-format.ts';
 import type { PlanEnvironment } from './plan.ts';
 import type { PlanNode } from './plan-node.ts';
@@ -102,6 +103,10 @@ class Watched implements Operator {
     const batch = this.#operator.next();
     if (isPromise(batch)) return batch.then((late) => this.#note(late, began));
     return this.#note(batch, began);
+  }
+
+  narrow(place: number, values: ReadonlySet<SqlValue>): void {
+    this.#operator.narrow?.(place, values);
   }
 
   get columns(): ColumnSource | undefined {

@@ -237,6 +237,7 @@ function realizedPair(
     left: equal.map((each) => compileExpression(relocated(each.left, onLeft))),
     right: equal.map((each) => compileExpression(relocated(each.right, onRight))),
     types: equal.map((each) => each.left.type),
+    leftPlaces: equal.map(({ left: each }) => (each.kind === 'column' ? onLeft(each.index) : undefined)),
     condition: compiled(conditions),
     leftWidth: left.layout.length,
     width: right.layout.length,

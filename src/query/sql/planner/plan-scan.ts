@@ -24,7 +24,7 @@ import type { CatalogTable } from '../catalog-cache.ts';
 import { Filter } from '../operators/filter.ts';
 import { HELD_AT_ONCE_MAX, HELD_ROWS_MAX, type HeldScanOptions, openHeldScan } from '../operators/held-scan.ts';
 import { IndexScan } from '../operators/index-scan.ts';
-import { type KeyParts, type PartValue, WHOLE } from '../operators/key-parts.ts';
+import { type KeyParts, type PartValue, prefixValues, WHOLE } from '../operators/key-parts.ts';
 import { FilterLater } from '../operators/later.ts';
 import type { ExecutionContext, Operator } from '../operators/operator.ts';
 import { ManyGet, PointGet } from '../operators/point-get.ts';
@@ -42,6 +42,7 @@ import {
   type KeyPart,
   pathOrder,
   rangesOf,
+  valuesOfColumn,
 } from './access-path.ts';
 import { compileExpression } from './compile-expression.ts';
 import { compileLater } from './compile-later.ts';
@@ -329,6 +330,18 @@ function keyParts({ prefix, low, high, notNull }: AccessPath): KeyParts {
   return { prefix: prefix.map(partValue), low: bound(low), high: bound(high), notNull };
 }
 
+/** What conditions say that columns of a computed relation are equal to: the rows of others need not be made. */
+function planNarrowing(conditions: readonly BoundExpression[]): (scan: SystemScan, context: ExecutionContext) => void {
+  const said = new Set(conditions.flatMap((each) => [...columnsOf(each)]));
+  const parts = [...said].flatMap((column) => {
+    const part = valuesOfColumn(conditions, column);
+    return part === undefined || part === 'isNull' ? [] : [{ column, value: partValue(part) }];
+  });
+  return (scan, context) => {
+    for (const { column, value } of parts) scan.narrow(column, new Set(prefixValues([value], context).flat()));
+  };
+}
+
 function unionPart(arm: AccessPath): UnionPart {
   const searches = arm.searches?.map(({ part, operator, value }) => ({
     part,
@@ -427,10 +440,15 @@ function realized(
   if (table.system !== undefined) {
     const own = node({ type: 'Seq Scan', target });
     const test = planFilter(conditions, scope);
+    const narrow = planNarrowing(conditions.filter(isPlain));
     return {
       isPoint: false,
       node: own,
-      open: measured(own, (context) => test(new SystemScan(table, context), context)),
+      open: measured(own, (context) => {
+        const scan = new SystemScan(table, context);
+        narrow(scan, context);
+        return test(scan, context);
+      }),
     };
   }
   const test = plain.length === 0 ? undefined : conjunction(plain);
