@@ -123,7 +123,7 @@ export class CommitLog {
   }
 
   /**
-   * Opens the log in a directory, creating it when empty, and hands every intact frame to `onFrame`.
+   * Opens the log in a directory, creating it when empty, and hands the intact frames that the engine lacks to `onFrame`.
    * @throws OperationError `corruption`, `store_format`, `io`.
    */
   static async open(

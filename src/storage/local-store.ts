@@ -613,7 +613,12 @@ export class LocalStore implements Store {
   // ---- Recovery and failure
 
   async #replay(frame: LogFrame): Promise<void> {
+    const { body } = frame;
     let version = frame.header.firstVersion;
+    if (body.length > this.#arenas.arenaBytes && body.buffer instanceof SharedArrayBuffer && version > this.#version) {
+      await this.#replayInPlace(frame);
+      return;
+    }
     for (const { start, end } of commitsOf(frame.body)) {
       if (version > this.#version) {
         assert(version === this.#version + 1, () => `the log jumps from version ${this.#version} to ${version}`);
@@ -630,6 +635,24 @@ export class LocalStore implements Store {
       }
       version++;
     }
+  }
+
+  /** As `#replay` of a long frame all of whose commits are new: it becomes a memtable where it was read to. */
+  async #replayInPlace({ header, body }: LogFrame): Promise<void> {
+    await this.#applyReplayed(0);
+    this.#arenas.release(this.overlay.memtables.pop()!.arena, 0);
+    const memtable = new VersionedMemtable(body, header.commits, this.#version);
+    this.overlay.memtables.push(memtable);
+    this.#active = memtable;
+    let version = header.firstVersion;
+    for (const { start, end } of commitsOf(body)) {
+      assert(version === this.#version + 1, () => `the log jumps from version ${this.#version} to ${version}`);
+      this.#version = version;
+      memtable.lastVersion = version;
+      for (let offset = start; offset < end; ) offset = memtable.add(offset, version - memtable.baseVersion);
+      version++;
+    }
+    memtable.used = body.length;
   }
 
   /** During recovery: everything replayed so far is durable and can be applied. */

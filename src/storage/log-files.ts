@@ -48,7 +48,7 @@ export interface LogFilesHooks {
 
 /** What was found, and how far the engine has got. */
 export interface LogReplay {
-  /** Takes every intact frame, in order. */
+  /** Takes every intact frame behind the engine's position, and others at will, in order. */
   readonly onFrame: (frame: LogFrame) => Promise<void> | void;
   readonly enginePosition: Version;
 }
@@ -120,7 +120,7 @@ export class LogFiles {
         { hint: 'The state directory is older than the log kept for it; restore a backup.' },
       );
     }
-    const replayed = await replaySegments(platform.files, segments, onFrame);
+    const replayed = await replaySegments(platform.files, segments, enginePosition, onFrame);
     const last = segments.at(-1);
     const lastVersion = Math.max(last?.lastVersion ?? 0, enginePosition);
     if (last !== undefined && last.lastVersion < enginePosition) {

@@ -12,6 +12,7 @@ import type { Bytes } from '../base/bytes.ts';
 import { OperationError } from '../base/errors.ts';
 import type { File, Files } from '../platform/files.ts';
 import {
+  bodyCrc,
   bodyIsIntact,
   decodeFrameHeader,
   decodeSegmentHeader,
@@ -40,7 +41,7 @@ export interface LogSegment {
   lastVersion: Version;
 }
 
-/** A frame found in a segment. `body` is a view into a read buffer. */
+/** A frame found in a segment. `body` is a view into a read buffer, which nobody else uses where it is shared memory. */
 export interface LogFrame {
   readonly segment: LogSegment;
   readonly offset: number;
@@ -48,6 +49,11 @@ export interface LogFrame {
   readonly body: Bytes;
   /** Header and body. */
   readonly image: Bytes;
+}
+
+/** A frame that was checked, and whose body nobody needs. */
+export interface FrameWithoutBody extends Omit<LogFrame, 'body' | 'image'> {
+  readonly body: undefined;
 }
 
 /** A file that is not part of the log: prepared, given up, or renamed by a rotation that a crash interrupted. */
@@ -176,12 +182,13 @@ export interface Replayed {
 }
 
 /**
- * Reads all frames of `segments` in order and calls `onFrame` for each; fills in the segments' ends.
+ * Reads all frames of `segments` in order and calls `onFrame` for each that has a commit behind `after`; fills in the segments' ends.
  * @throws OperationError `corruption` naming file and offset of a frame that was on stable storage and is broken.
  */
 export async function replaySegments(
   files: Files,
   segments: readonly LogSegment[],
+  after: Version,
   onFrame: (frame: LogFrame) => Promise<void> | void,
 ): Promise<Replayed> {
   let sequence = segments[0]?.header.firstSequence ?? 1;
@@ -196,9 +203,9 @@ export async function replaySegments(
       const offsets: number[] = [];
       let syncedSequence = segment.header.firstSequence - 1;
       for (;;) {
-        const frame = await reader.next(sequence, segment.bytes);
+        const frame = await reader.next(sequence, segment.bytes, after);
         if (frame === undefined) break;
-        await onFrame(frame);
+        if (frame.body !== undefined) await onFrame(frame);
         offsets.push(frame.offset);
         syncedSequence = Math.max(syncedSequence, frame.header.syncedSequence);
         sequence = frame.header.sequence + 1;
@@ -277,17 +284,41 @@ export class SegmentReader {
    * The next intact frame, which must have that sequence and end by `limit`; undefined when there is none. Nothing is
    * read beyond `limit`, so that what is written there later will be seen. The body is valid until the next call.
    */
-  async next(sequence: number, limit: number): Promise<LogFrame | undefined> {
+  next(sequence: number, limit: number): Promise<LogFrame | undefined>;
+  /** As above; a long one without a commit behind `after` has no body: to check it takes no memory for all of it. */
+  next(sequence: number, limit: number, after: Version): Promise<LogFrame | FrameWithoutBody | undefined>;
+  async next(sequence: number, limit: number, after = -1): Promise<LogFrame | FrameWithoutBody | undefined> {
     const head = await this.#view(this.#offset, FRAME_HEADER_BYTES, limit);
     const header = head === undefined ? undefined : decodeFrameHeader(head);
     if (header === undefined || header.logId !== this.#segment.header.logId || header.sequence !== sequence)
       return undefined;
+    const { bodyBytes } = header;
+    if (bodyBytes > READ_CHUNK_BYTES && header.firstVersion + header.commits - 1 <= after) {
+      const frame = { segment: this.#segment, offset: this.#offset, header, body: undefined };
+      if (!(await this.#isIntact(header, limit))) return undefined;
+      this.#offset += frameBytes(bodyBytes);
+      return frame;
+    }
     const image = await this.#view(this.#offset, FRAME_HEADER_BYTES + header.bodyBytes, limit);
     const body = image?.subarray(FRAME_HEADER_BYTES);
     if (image === undefined || body === undefined || !bodyIsIntact(header, body)) return undefined;
     const frame = { segment: this.#segment, offset: this.#offset, header, body, image };
     this.#offset += frameBytes(header.bodyBytes);
     return frame;
+  }
+
+  /** Whether the body of the frame at hand is, of which so much is read at a time. */
+  async #isIntact({ bodyBytes, bodyCrc: expected }: FrameHeader, limit: number): Promise<boolean> {
+    const start = this.#offset + FRAME_HEADER_BYTES;
+    if (start + bodyBytes > limit) return false;
+    const chunk = Buffer.allocUnsafeSlow(READ_CHUNK_BYTES);
+    let sum = 0;
+    for (let at = 0; at < bodyBytes; at += chunk.length) {
+      const part = chunk.subarray(0, Math.min(chunk.length, bodyBytes - at));
+      if ((await this.#file.read(part, start + at)) < part.length) return false;
+      sum = bodyCrc(part, sum);
+    }
+    return sum === expected;
   }
 
   get offset(): number {
@@ -298,7 +329,11 @@ export class SegmentReader {
     const start = offset - this.#chunkOffset;
     if (start >= 0 && start + length <= this.#chunk.length) return this.#chunk.subarray(start, start + length);
     if (offset + length > limit) return undefined;
-    const chunk = Buffer.allocUnsafeSlow(Math.min(Math.max(length, READ_CHUNK_BYTES), limit - offset));
+    // What is longer is a frame's own: who takes it over has it in the memory that the engine needs it in.
+    const chunk =
+      length > READ_CHUNK_BYTES
+        ? Buffer.from(new SharedArrayBuffer(length))
+        : Buffer.allocUnsafeSlow(Math.min(READ_CHUNK_BYTES, limit - offset));
     const read = await this.#file.read(chunk, offset);
     this.#chunk = chunk.subarray(0, read);
     this.#chunkOffset = offset;

@@ -14,6 +14,7 @@ import {
   frameBytes,
   SEGMENT_HEADER_BYTES,
 } from '../../src/storage/log-format.ts';
+import { listSegments, replaySegments } from '../../src/storage/log-segments.ts';
 
 const seed = process.env.ORBIT_TEST_SEED ?? '1';
 const LOG = 'data/log';
@@ -59,6 +60,17 @@ class LogWorld {
       },
       (error: unknown) => error,
     );
+  }
+
+  /** First versions of the frames that are handed on to whoever holds all up to `after`, and the sequence that follows. */
+  async replayed(after: number): Promise<{ readonly versions: number[]; readonly nextSequence: number }> {
+    const versions: number[] = [];
+    const { files } = this.#node;
+    const { segments } = await listSegments(files, LOG);
+    const { nextSequence } = await replaySegments(files, segments, after, ({ header }) => {
+      versions.push(header.firstVersion);
+    });
+    return { versions, nextSequence };
   }
 
   async values(store: LocalStore): Promise<string[]> {
@@ -107,6 +119,32 @@ describe('a log', () => {
     const store = await world.open(1 << 20, 1 << 30, 4096);
     await world.put(store, 'key 1', 'after');
     expect(await world.values(store)).toEqual([large, 'after']);
+  });
+
+  it('with long records among short ones is taken in as it is, and long ones are only checked where they are known', async () => {
+    const world = new LogWorld();
+    const long = (text: string): string => text.repeat(5_000_000);
+    const values = ['first', long('a'), 'third', long('b'), 'fifth'];
+    const store = await world.open(1 << 20);
+    for (const [i, value] of values.entries()) await world.put(store, `key ${i}`, value);
+    world.kill();
+    const log = world.disk.snapshot(LOG);
+    for (let start = 0; start < 2; start++) {
+      const again = await world.open(1 << 20);
+      expect((await world.values(again)).slice(0, 5)).toEqual(values);
+      await world.put(again, `key ${5 + start}`, 'more');
+      world.kill();
+    }
+    expect((await world.replayed(0)).versions).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(await world.replayed(3)).toEqual({ versions: [1, 3, 4, 5, 6, 7], nextSequence: 8 });
+    expect((await world.replayed(7)).versions).toEqual([1, 3, 5, 6, 7]);
+    const [name] = [...log.keys()].filter((file) => log.get(file)!.length > 5_000_000);
+    const flipped = changed(log, name!, (bytes) => {
+      bytes[3_000_000]! ^= 1;
+      return bytes;
+    });
+    world.disk.restore(LOG, flipped);
+    for (const after of [0, 7]) await expect(world.replayed(after)).rejects.toMatchObject({ code: 'corruption' });
   });
 
   it('whose last record is torn at any byte recovers to the record before it, and goes on', async () => {
