@@ -94,6 +94,7 @@ export class LocalCursor implements Cursor {
   readonly #writtenThrough: number;
   readonly #reverse: boolean;
   readonly #keysOnly: boolean;
+  readonly #valueBytes: number;
   /** What is still to be read: shrinks from the start, or from the end in reverse. */
   #rest: KeyRange;
   #remaining: number;
@@ -116,6 +117,7 @@ export class LocalCursor implements Cursor {
     this.#rest = range;
     this.#reverse = options.reverse === true;
     this.#keysOnly = options.keysOnly === true;
+    this.#valueBytes = options.valueBytes ?? Number.POSITIVE_INFINITY;
     this.#remaining = options.limit ?? Number.POSITIVE_INFINITY;
     this.#done = isEmptyRange(range) || this.#remaining <= 0;
     if (this.#done) this.close();
@@ -139,6 +141,7 @@ export class LocalCursor implements Cursor {
         this.#engineCursor ??= this.#base!.view.scan(this.#unhidden(), {
           reverse: this.#reverse,
           keysOnly: this.#keysOnly,
+          valueBytes: this.#valueBytes,
         });
         const pulled = this.#engineCursor.next(Math.min(this.#batchEntries, Math.max(this.#remaining, 1)));
         if (isPromise(pulled)) {
@@ -175,7 +178,10 @@ export class LocalCursor implements Cursor {
       const range = this.#unhidden();
       if (isEmptyRange(range)) this.#engineDone = true;
       else if (range !== this.#rest) return this.next();
-      else this.#engineCursor = this.#base!.view.scan(range, { reverse: false, keysOnly: this.#keysOnly });
+      else {
+        const options = { reverse: false, keysOnly: this.#keysOnly, valueBytes: this.#valueBytes };
+        this.#engineCursor = this.#base!.view.scan(range, options);
+      }
     }
     const below = this.#engineDone ? { entries: NO_ENTRIES, end: this.#rest.end } : this.#engineCursor!.packed?.();
     if (below === undefined) return this.next();

@@ -71,6 +71,8 @@ export interface ScanOptions {
   readonly limit?: number;
   /** Values are empty; cheaper where the provider can skip them. Default false. */
   readonly keysOnly?: boolean;
+  /** Only so many bytes of each value are wanted: of a longer one what lies behind them may be missing. Default all of it. */
+  readonly valueBytes?: number;
 }
 
 export interface Entry {

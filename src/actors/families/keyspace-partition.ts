@@ -29,7 +29,7 @@ import { newObserver } from '../../base/observer.ts';
 import type { Database, LookupCounts } from '../../models/keyvalue/database.ts';
 import { isExpired, TransactionDatabase } from '../../models/keyvalue/database.ts';
 import { DATABASES, DatabaseKeys } from '../../models/keyvalue/keys.ts';
-import { expiryOf, markedExpiry, NEVER } from '../../models/keyvalue/values.ts';
+import { expiryOf, LIFETIME_BYTES, markedExpiry, NEVER } from '../../models/keyvalue/values.ts';
 import type { Platform, Timer } from '../../platform/platform.ts';
 import type { Key } from '../../storage/key-range.ts';
 import type { Subspace } from '../../storage/keyspace.ts';
@@ -507,7 +507,7 @@ export class KeyspacePartitions {
     // Whatever it finds is looked at again in a turn.
     const transaction = this.#commit.withoutSettling(() => this.store.begin({ readOnly: true, label: 'expiry' }));
     try {
-      const cursor = transaction.scan(range, { limit: RECLAIM_SLICE_ENTRIES });
+      const cursor = transaction.scan(range, { limit: RECLAIM_SLICE_ENTRIES, valueBytes: LIFETIME_BYTES });
       for (;;) {
         const batch = await cursor.next();
         if (batch === undefined) break;

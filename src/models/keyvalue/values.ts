@@ -21,6 +21,9 @@ const HEADER_BYTES = 2;
 const EXPIRY_BYTES = 8;
 const TWO_32 = 0x1_0000_0000;
 
+/** Of a stored value: what tells its type and its expiry. */
+export const LIFETIME_BYTES = HEADER_BYTES + EXPIRY_BYTES;
+
 /** No expiry. */
 export const NEVER = 0;
 

@@ -12,7 +12,7 @@ import type { Entry, Transaction } from '../../storage/store.ts';
 import { isExpired } from './database.ts';
 import type { Glob } from './glob.ts';
 import type { DatabaseKeys } from './keys.ts';
-import { typeOf } from './values.ts';
+import { LIFETIME_BYTES, typeOf } from './values.ts';
 
 const ENTRIES_BETWEEN_PAUSES = 4_096;
 const STEPS_BETWEEN_PAUSES = 1_000_000;
@@ -55,7 +55,7 @@ export function walkPart(
   const found: Bytes[] = [];
   let seen = 0;
   let last: Key | undefined;
-  const done = walk(on, range, { limit: entriesMax, ...(glob && { glob }) }, (entry) => {
+  const done = walk(on, range, { limit: entriesMax, valueBytes: LIFETIME_BYTES, ...(glob && { glob }) }, (entry) => {
     seen++;
     last = entry.key;
     if (isExpired(entry.value, on.nowMs)) return false;
@@ -155,6 +155,7 @@ interface WalkOptions {
   readonly limit?: number;
   readonly reverse?: boolean;
   readonly keysOnly?: boolean;
+  readonly valueBytes?: number;
   readonly glob?: Glob;
 }
 

@@ -138,6 +138,9 @@ test('a long value is written in parts, and found as a whole by whoever reads it
     }
     const keys = await view.scan(ALL, { keysOnly: true }).next(8);
     expect(keys?.map(({ key }) => text(key))).toEqual(['b', 'long', 'm']);
+    const begun = await view.scan({ start: utf8('long'), end: undefined }, { valueBytes: 10 }).next(8);
+    expect(begun?.map((entry) => entry.value.length)).toEqual([PART_BYTES]);
+    expect(equalBytes(begun![0]!.value, value.subarray(0, PART_BYTES))).toBe(true);
     view.release();
     if (start === 0) await reopen();
   }

@@ -98,21 +98,23 @@ export function partsOf({ length }: Parted): number {
 export type ReadRows = (user: object, target: Bytes, count: number) => { readonly rows: readonly Bytes[] };
 
 /**
- * The value of a key whose value looks like a stub, of the state that `read` reads. The event loop has its turns in between.
+ * The value of a key whose value looks like a stub, of the state that `read` reads, or more than its first `bytesMax` bytes. The
+ * event loop has its turns in between.
  */
 export async function wholeValue(
   read: ReadRows,
   key: Bytes,
   value: Bytes,
   giveWay: () => Promise<void>,
+  bytesMax = Number.POSITIVE_INFINITY,
 ): Promise<Bytes> {
   const named = stubKey(key);
   const { rows } = read({}, named, 1);
   if (rows[0] === undefined || !equalBytes(rows[0], named) || !equalBytes(rows[1]!, value)) return value;
   const parted = decodeStub(value);
-  const whole = Buffer.allocUnsafeSlow(parted.length);
   const user = {};
-  const count = partsOf(parted);
+  const count = Math.min(partsOf(parted), Math.ceil(bytesMax / PART_BYTES));
+  const whole = Buffer.allocUnsafeSlow(Math.min(parted.length, count * PART_BYTES));
   for (let number = 0; number < count; number++) {
     if (number % PARTS_AT_ONCE === 0) await giveWay();
     const expected = partKey(parted.id, number);

@@ -71,16 +71,14 @@ export class RocksDbView implements EngineSnapshot {
     return isStub(value) ? this.whole(copyBytes(key), value) : value;
   }
 
-  /** What a value stands for that looks like a stub. */
-  whole(key: Bytes, value: Bytes): Promise<Bytes> {
-    return wholeValue((user, target, count) => this.read(false, user, target, count), key, value, this.#giveWay);
+  /** What a value stands for that looks like a stub, or the beginning of it. */
+  whole(key: Bytes, value: Bytes, bytesMax?: number): Promise<Bytes> {
+    const read = (user: object, target: Bytes, count: number) => this.read(false, user, target, count);
+    return wholeValue(read, key, value, this.#giveWay, bytesMax);
   }
 
   scan(range: KeyRange, options: ScanOptions): EngineCursor {
-    const keysOnly = options.keysOnly === true;
-    return options.reverse === true
-      ? new ReverseCursor(this, range, keysOnly)
-      : new ForwardCursor(this, range, keysOnly);
+    return options.reverse === true ? new ReverseCursor(this, range, options) : new ForwardCursor(this, range, options);
   }
 
   read(
@@ -125,6 +123,7 @@ class ForwardCursor implements EngineCursor {
   readonly #view: RocksDbView;
   readonly #end: Bytes | undefined;
   readonly #keysOnly: boolean;
+  readonly #valueBytes: number | undefined;
   #next: Bytes;
   #done = false;
   /** What the shared iterator knows it by; another one once it has gone on without it. */
@@ -132,11 +131,12 @@ class ForwardCursor implements EngineCursor {
   /** The few entries right before `#next` that it has read and no run tells: the next run begins with them. */
   #before: { readonly start: Bytes; readonly entries: readonly Entry[] } | undefined;
 
-  constructor(view: RocksDbView, range: KeyRange, keysOnly: boolean) {
+  constructor(view: RocksDbView, range: KeyRange, options: ScanOptions) {
     this.#view = view;
     this.#next = range.start;
     this.#end = range.end;
-    this.#keysOnly = keysOnly;
+    this.#keysOnly = options.keysOnly === true;
+    this.#valueBytes = options.valueBytes;
   }
 
   next(entriesMax: number): Awaitable<readonly Entry[] | undefined> {
@@ -228,7 +228,7 @@ class ForwardCursor implements EngineCursor {
       }
       this.#next = keySuccessor(key);
       if (!this.#keysOnly && isStub(value)) {
-        return this.#view.whole(key, value).then((whole) => [...entries, { key, value: whole }]);
+        return this.#view.whole(key, value, this.#valueBytes).then((whole) => [...entries, { key, value: whole }]);
       }
       entries.push({ key, value });
       if (entries.length === entriesMax) return entries;
@@ -307,16 +307,18 @@ class ReverseCursor implements EngineCursor {
   readonly #view: RocksDbView;
   readonly #start: Bytes;
   readonly #keysOnly: boolean;
+  readonly #valueBytes: number | undefined;
   /** Exclusive. */
   #before: Bytes | undefined;
   #done = false;
   #user = {};
 
-  constructor(view: RocksDbView, range: KeyRange, keysOnly: boolean) {
+  constructor(view: RocksDbView, range: KeyRange, options: ScanOptions) {
     this.#view = view;
     this.#start = range.start;
     this.#before = range.end;
-    this.#keysOnly = keysOnly;
+    this.#keysOnly = options.keysOnly === true;
+    this.#valueBytes = options.valueBytes;
   }
 
   next(entriesMax: number): Awaitable<readonly Entry[] | undefined> {
@@ -339,7 +341,7 @@ class ReverseCursor implements EngineCursor {
         if (!this.#keysOnly && isStub(value)) {
           this.#before = key;
           this.#user = {};
-          return this.#view.whole(key, value).then((whole) => [...entries, { key, value: whole }]);
+          return this.#view.whole(key, value, this.#valueBytes).then((whole) => [...entries, { key, value: whole }]);
         }
         entries.push({ key, value });
       }
