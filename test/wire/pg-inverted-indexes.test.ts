@@ -37,8 +37,38 @@ const numbers = (): string =>
 const names = (): string =>
   `array[${Array.from({ length: random.int(3) }, () => pick(["'a'", "'b'", "'aa'", "''", 'null'])).join()}]::text[]`;
 
+/** Paths that lead to values there are, mostly. */
+function path(): string {
+  const names = ['.a', '.b', '.aa', '."b"', '[*]', '[0]', '.*', '.**', '[last]'];
+  const steps = (): string => Array.from({ length: random.int(3) }, () => pick(names)).join('');
+  const value = (): string => pick(['null', 'true', 'false', '0', '1', '1.50', '-2', '"a"', '"b"', '""', '$.a', '(1)']);
+  const test = (of: string): string => {
+    switch (random.int(9)) {
+      case 0:
+        return `(${test(of)} && ${test(of)})`;
+      case 1:
+        return `(${test(of)} || ${test(of)})`;
+      case 2:
+        return `!(${test(of)})`;
+      case 3:
+        return `exists(${of}${steps()} ? (${test('@')}))`;
+      case 4:
+        return `${of}${steps()} ${pick(['!=', '<', '>='])} ${value()}`;
+      case 5:
+        return `(${of}${steps()} == ${value()}) is unknown`;
+      case 6:
+        return `${value()} == ${of}${steps()}`;
+      default:
+        return `${of}${steps()} == ${value()}`;
+    }
+  };
+  const text =
+    random.int(3) === 0 ? test('$') : `$${steps()}${random.int(4) === 0 ? '' : ` ? (${test('@')})${steps()}`}`;
+  return `${pick(['', '', 'strict '])}${text}`;
+}
+
 function condition(): string {
-  switch (random.int(8)) {
+  switch (random.int(11)) {
     case 0:
     case 1:
       return `j @> ${literal(json())}`;
@@ -48,6 +78,10 @@ function condition(): string {
       return `j ${pick(['?|', '?&'])} ${names()}`;
     case 4:
       return `j -> 'a' @> ${literal(json())}`;
+    case 5:
+    case 6:
+    case 7:
+      return `${pick(['j', 'j', "j -> 'a'"])} ${pick(['@?', '@@'])} '${path()}'`;
     default:
       return pick([`a ${pick(['@>', '<@', '&&', '='])} ${numbers()}`, `${numbers()} ${pick(['@>', '<@', '&&'])} a`]);
   }

@@ -18,7 +18,7 @@ import type { ColumnValue, IndexPart } from './table.ts';
 import { Jsonb, type JsonObject, type JsonValue, SqlArray } from './values.ts';
 
 /** Operators that such an index finds rows by, the indexed value on their left. */
-export type SearchOperator = '@>' | '<@' | '&&' | '=' | '?' | '?|' | '?&';
+export type SearchOperator = '@>' | '<@' | '&&' | '=' | '?' | '?|' | '?&' | '@?' | '@@';
 
 /** What must be among the terms of a value; more than that is for a test of the value to say. */
 export type TermSearch =
@@ -48,7 +48,7 @@ export function termsOf({ operatorClass }: Pick<IndexPart, 'operatorClass'>, val
 /** The values that stand so to `wanted`. */
 export function searchOf(
   { operatorClass }: Pick<IndexPart, 'operatorClass'>,
-  operator: SearchOperator,
+  operator: Exclude<SearchOperator, '@?' | '@@'>,
   wanted: ColumnValue,
 ): TermSearch {
   if (wanted === null) return NOTHING;
@@ -73,8 +73,9 @@ export function searchOf(
   }
 }
 
-function all(terms: readonly number[]): TermSearch {
-  return terms.length === 0 ? EVERYTHING : { kind: 'all', terms: terms.slice(0, TERMS_MAX) };
+/** Of values that have all of the terms. */
+export function all(terms: readonly number[]): TermSearch {
+  return terms.length === 0 ? EVERYTHING : { kind: 'all', terms: [...new Set(terms)].slice(0, TERMS_MAX) };
 }
 
 /** Of values that contain `wanted`. An empty object or array in it leaves no trace but the name that it stands under. */
@@ -83,6 +84,24 @@ function jsonSearch(wanted: JsonValue, knowsNames: boolean): TermSearch {
   addPathTerms(wanted, START, terms);
   if (terms.size === 0 && knowsNames && isObject(wanted)) addTopTerms(wanted, terms);
   return all([...terms]);
+}
+
+/** The names around a value in a document, on the way to its term. */
+export interface DocumentHash {
+  name(name: string): DocumentHash;
+}
+
+/** No names: what stands on top, and in arrays there. */
+export function documentTerms(): DocumentHash {
+  return START;
+}
+
+/** The term of a value with these names around it. */
+export function documentTerm(
+  around: DocumentHash,
+  value: Exclude<JsonValue, readonly JsonValue[] | JsonObject>,
+): number {
+  return scalarHash(around as Hash, value).finish();
 }
 
 function isObject(tree: JsonValue): tree is JsonObject {
@@ -97,7 +116,7 @@ function addTopTerms(tree: JsonValue, terms: Set<number>): void {
 
 function addPathTerms(tree: JsonValue, around: Hash, terms: Set<number>): void {
   if (isObject(tree)) {
-    for (const [name, value] of tree) addPathTerms(value, around.text(name).byte(IN_NAME), terms);
+    for (const [name, value] of tree) addPathTerms(value, around.name(name), terms);
   } else if (Array.isArray(tree)) {
     for (const each of tree) addPathTerms(each, around, terms);
   } else terms.add(scalarHash(around, tree as Exclude<JsonValue, readonly JsonValue[] | JsonObject>).finish());
@@ -136,7 +155,7 @@ function arrayTerms({ element, values }: SqlArray): Iterable<number> {
 const [IN_NAME, IS_NULL, IS_FALSE, IS_TRUE, IS_NUMBER, IS_STRING, IS_NAME] = [1, 2, 3, 4, 5, 6, 7];
 
 /** Two multiplicative hashes side by side, of 32 bits each. Immutable, so that a path can be gone on with in several ways. */
-class Hash {
+class Hash implements DocumentHash {
   readonly #a: number;
   readonly #b: number;
 
@@ -147,6 +166,11 @@ class Hash {
 
   byte(byte: number): Hash {
     return new Hash(Math.imul(this.#a ^ byte, 0x9e3779b1), Math.imul(this.#b ^ byte, 0x5f356495));
+  }
+
+  /** Of what stands under a name. */
+  name(name: string): Hash {
+    return this.text(name).byte(IN_NAME);
   }
 
   /** By its UTF-16 units. */

@@ -10,10 +10,14 @@ import { assert } from '../../../base/assert.ts';
 import { type Awaitable, isPromise } from '../../../base/awaitable.ts';
 import { type Bytes, compareBytes, EMPTY_BYTES, equalBytes, keySuccessor } from '../../../base/bytes.ts';
 import type { InvertedKeys } from '../../../models/relational/inverted-keys.ts';
-import { type SearchOperator, searchOf } from '../../../models/relational/inverted-terms.ts';
+import { type SearchOperator, searchOf, type TermSearch } from '../../../models/relational/inverted-terms.ts';
+import type { ColumnValue, IndexPart } from '../../../models/relational/table.ts';
 import type { Cursor, Entry } from '../../../storage/store.ts';
 import type { TableIndex } from '../catalog-cache.ts';
 import type { Evaluate } from '../functions/evaluation.ts';
+import { parseJsonPath } from '../types/json-path.ts';
+import { pathSearch } from '../types/json-path-search.ts';
+import type { SqlValue } from '../types/types.ts';
 import { distinctKeys } from './keyed-rows.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { ExecutionContext } from './operator.ts';
@@ -50,7 +54,7 @@ export function openPostings(
 ): Postings | undefined {
   assert(inverted !== undefined, 'terms are searched for in an inverted index');
   const lists = searches.flatMap(({ part, operator, value }): Postings[] => {
-    const search = searchOf(index.parts[part]!, operator, value([], context));
+    const search = searchFor(index.parts[part]!, operator, value([], context));
     if (search.kind === 'everything') return [];
     const terms = search.terms.map((term) => new TermPostings(inverted, part, term, context));
     if (search.kind === 'all') return terms;
@@ -249,4 +253,9 @@ class Gathered implements Postings {
     }
     return distinctKeys(rows);
   }
+}
+
+function searchFor(part: IndexPart, operator: SearchOperator, wanted: SqlValue): TermSearch {
+  if (operator !== '@?' && operator !== '@@') return searchOf(part, operator, wanted as ColumnValue);
+  return wanted === null ? { kind: 'any', terms: [] } : pathSearch(parseJsonPath(wanted as string), operator);
 }

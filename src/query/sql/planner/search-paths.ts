@@ -12,8 +12,8 @@ import { type AccessPath, implies, isRowless, keysOf, type Part, type PlannedInd
 /** The operators of each class. */
 const OPERATORS: Readonly<Record<string, ReadonlySet<string>>> = {
   array_ops: new Set(['@>', '<@', '&&', '=']),
-  jsonb_ops: new Set(['@>', '?', '?|', '?&']),
-  jsonb_path_ops: new Set(['@>']),
+  jsonb_ops: new Set(['@>', '?', '?|', '?&', '@?', '@@']),
+  jsonb_path_ops: new Set(['@>', '@?', '@@']),
 };
 
 /** Those with the indexed value on their right, as they are with it on their left. */
