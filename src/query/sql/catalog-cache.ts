@@ -40,12 +40,12 @@ import type { CommitRecord, Store, Transaction, Version } from '../../storage/st
 import type { FunctionLookup } from './binder/query-context.ts';
 import { asksForCatalog } from './binder/referenced-tables.ts';
 import { callsFunctions } from './binder/stored-calls.ts';
-import type { Wanted } from './catalog/system-row.ts';
 import type { SystemTables } from './catalog/system-tables.ts';
 import type { UserTypes } from './catalog/user-types.ts';
 import type { EvaluationContext } from './functions/evaluation.ts';
 import { isTemporary } from './temporary-relations.ts';
 import { holdsNames } from './types/object-names.ts';
+import type { Wanted } from './wanted-rows.ts';
 
 /** The functions of users as a reader sees them; undefined without any. */
 type FunctionsOf = (reader: CatalogReader) => Awaitable<FunctionLookup | undefined>;

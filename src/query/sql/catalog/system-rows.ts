@@ -9,6 +9,7 @@ import { columnNames } from '../object-names.ts';
 import { showBound } from '../parameter-values.ts';
 import { isTemporary } from '../temporary-relations.ts';
 import { allTypes, elementOf, typeInfo } from '../types/types.ts';
+import type { Wanted } from '../wanted-rows.ts';
 import { ACTIVITY_ROWS } from './activity-rows.ts';
 import {
   type CatalogObjects,
@@ -36,7 +37,7 @@ import {
 import { keyTypeOf, OPERATOR_CLASS_ROWS, operatorClassOid } from './operator-class-rows.ts';
 import { pagesOf, rowBytes, STATISTICS_ROWS } from './statistics-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
-import type { SystemRow, SystemRows, Wanted } from './system-row.ts';
+import type { SystemRow, SystemRows } from './system-row.ts';
 import { alignmentOf, classOidOf, enumRows, rangeRows, storageOf, typeRows } from './type-rows.ts';
 
 const HEAP = 2;

@@ -7,10 +7,11 @@ import type { Keyspace } from '../../../storage/keyspace.ts';
 import { type CatalogTable, openTable } from '../catalog-cache.ts';
 import type { EvaluationContext } from '../functions/evaluation.ts';
 import { allTypes, type SqlType } from '../types/types.ts';
+import type { Wanted } from '../wanted-rows.ts';
 import { CatalogObjects } from './catalog-objects.ts';
 import { INFORMATION_SCHEMA } from './information-schema.ts';
 import { SYSTEM_RELATIONS, type SystemRelation } from './system-columns.ts';
-import type { SystemRow, Wanted } from './system-row.ts';
+import type { SystemRow } from './system-row.ts';
 import { PG_CATALOG } from './system-rows.ts';
 
 const YES_OR_NO: Omit<Column, 'name'> = { type: 'varchar', modifier: 7, notNull: false, default: undefined };

@@ -1,8 +1,8 @@
 /** The rows of a relation of the system catalog, computed when they are asked for. */
 
-import { Wanted } from '../catalog/system-row.ts';
 import type { CatalogTable } from '../catalog-cache.ts';
 import type { SqlValue } from '../types/types.ts';
+import { Wanted } from '../wanted-rows.ts';
 import type { ExecutionContext, ExecutionRow, Operator, RowBatch } from './operator.ts';
 
 const BATCH_ROWS = 512;
