@@ -99,10 +99,17 @@ export function readTable(
 
 /** @throws OperationError `corruption` when there is no such table. */
 export function readTableById(reader: CatalogReader, keyspace: Keyspace, id: TableId): Awaitable<Table> {
-  return whenReady(reader.get(tableKey(keyspace, id)), (definition) => {
-    if (definition === undefined) throw new OperationError('corruption', `table ${id} has no definition`);
-    return decodedTable(keyspace, id, definition, decodeTable);
+  return whenReady(findTableById(reader, keyspace, id), (table) => {
+    if (table === undefined) throw new OperationError('corruption', `table ${id} has no definition`);
+    return table;
   });
+}
+
+export function findTableById(reader: CatalogReader, keyspace: Keyspace, id: TableId): Awaitable<Table | undefined> {
+  return whenReady(
+    reader.get(tableKey(keyspace, id)),
+    (definition) => definition && decodedTable(keyspace, id, definition, decodeTable),
+  );
 }
 
 /** All tables and views as the transaction sees them, older ones first. */

@@ -32,6 +32,27 @@ test('a table and a view outlive changes of other tables, and no change of their
   expect(await found('w')).not.toBe(view);
 });
 
+test('tables that foreign keys tie together outlive changes of others, and no change of one of them', async () => {
+  await session.execute('create table a (id int primary key); create table b (id int primary key references a)');
+  await session.execute('create table c (id int primary key references b, self int references c)');
+  const names = ['a', 'b', 'c'];
+  const before = await Promise.all(names.map(found));
+  await other.execute('create table u (id int); drop table u');
+  expect(await Promise.all(names.map(found))).toEqual(before.map((each) => expect.toSatisfy((now) => now === each)));
+  await other.execute('begin; alter table a add column v int; insert into a values (1, 2); insert into b values (1)');
+  await other.execute('rollback');
+  await expect(session.execute('insert into b values (1)')).rejects.toThrow('violates foreign key constraint');
+  await other.execute('alter table a add column v int default 7');
+  const after = await Promise.all(names.map(found));
+  for (const [i, each] of after.entries()) expect(each).not.toBe(before[i]);
+  await session.execute('insert into a values (1); insert into b values (1); insert into c values (1, 1)');
+  await other.execute('drop table c');
+  await session.execute('delete from b; delete from a');
+  await other.execute('create table d (id int primary key references a on delete cascade)');
+  await session.execute('insert into a values (1); insert into d values (1); delete from a');
+  expect(await lastRows(session, 'select * from d')).toEqual([]);
+});
+
 test('what another session changes of a table is seen by the next statement', async () => {
   await session.execute('create table t (id int primary key, v int default 7); create view w as select * from t');
   await session.execute('insert into t values (1)');

@@ -14,7 +14,7 @@ import { assert } from '../../base/assert.ts';
 import { type Awaitable, isPromise, whenReady } from '../../base/awaitable.ts';
 import { compareBytes, text } from '../../base/bytes.ts';
 import { LruCache } from '../../base/lru-cache.ts';
-import { type CatalogReader, readTable, readTableById } from '../../models/relational/catalog.ts';
+import { type CatalogReader, findTableById, readTable, readTableById } from '../../models/relational/catalog.ts';
 import { IndexKeys } from '../../models/relational/index-keys.ts';
 import { InvertedKeys } from '../../models/relational/inverted-keys.ts';
 import { schemaVersionKey } from '../../models/relational/keys.ts';
@@ -138,6 +138,8 @@ export class CatalogCache {
   #loadingSchemas: Promise<void> | undefined;
   /** Of definitions that say all there is to know, by the name of the schema: they outlive changes of other tables. */
   readonly #opened = new WeakMap<Table, Map<string, CatalogTable>>();
+  /** What a table was last opened with, of tables that foreign keys tie together: all of these outlive changes of others, too. */
+  readonly #tied = new WeakMap<Table, TiedTables>();
   /** The version of the schema that the cache is good for, where it is shared; -1 before it was first read. */
   #schemaVersion = -1;
 
@@ -372,23 +374,85 @@ export class CatalogCache {
     schemaName: string,
     functions: FunctionLookup | undefined,
   ): Awaitable<CatalogTable> {
+    const before = this.#tied.get(table);
+    const isSame = before !== undefined && this.#isAsBefore(reader, before);
+    return whenReady(isSame, (same) => {
+      if (same && before !== undefined) return before.open(table.id, schemaName);
+      return whenReady(this.#readTied(reader, table, functions), (related) => {
+        const tied = new TiedTables(related);
+        if (!tied.dependOnOthers) for (const each of related.values()) this.#tied.set(each.table, tied);
+        return tied.open(table.id, schemaName);
+      });
+    });
+  }
+
+  #readTied(
+    reader: CatalogReader,
+    table: Table,
+    functions: FunctionLookup | undefined,
+  ): Awaitable<Map<TableId, CatalogTable>> {
     const related = new Map<TableId, CatalogTable>();
     const add = (each: Table): Awaitable<void> => {
       related.set(each.id, openTable(this.#keyspace, each, related, functions));
-      for (const id of [
-        ...(each.foreignKeys ?? []).map(({ references }) => references),
-        ...(each.referencedBy ?? []),
-      ]) {
+      for (const id of tiesOf(each)) {
         if (related.has(id)) continue;
         const added = whenReady(readTableById(reader, this.#keyspace, id), add);
         if (isPromise(added)) return added.then(() => add(each));
       }
     };
-    return whenReady(add(table), () => {
-      const opened = { ...related.get(table.id)!, schemaName };
-      related.set(table.id, opened);
-      return opened;
-    });
+    return whenReady(add(table), () => related);
+  }
+
+  /** Whether the definitions of all of them are what they were. */
+  #isAsBefore(reader: CatalogReader, tied: TiedTables): Awaitable<boolean> {
+    const isNewest = reader === this.#store;
+    if (isNewest && tied.seen === this.#generation) return true;
+    const generation = this.#generation;
+    const tables = [...tied.related.values()];
+    const compare = (from: number): Awaitable<boolean> => {
+      for (let i = from; i < tables.length; i++) {
+        const { table } = tables[i]!;
+        const found = findTableById(reader, this.#keyspace, table.id);
+        if (isPromise(found)) return found.then((late) => late === table && compare(i + 1));
+        if (found !== table) return false;
+      }
+      if (isNewest) tied.seen = generation;
+      return true;
+    };
+    return compare(0);
+  }
+}
+
+function tiesOf({ foreignKeys = [], referencedBy = [] }: Table): readonly TableId[] {
+  return [...foreignKeys.map(({ references }) => references), ...referencedBy];
+}
+
+/** Tables that foreign keys tie together, each with all of them. */
+class TiedTables {
+  readonly related: Map<TableId, CatalogTable>;
+  /** By their ids and the names of their schemas. */
+  readonly #opened = new Map<string, CatalogTable>();
+  /** Whether what they are follows from more than their own definitions. */
+  readonly dependOnOthers: boolean;
+  /** The last generation of the cache in which their definitions were found to be these. */
+  seen = 0;
+
+  constructor(related: Map<TableId, CatalogTable>) {
+    this.related = related;
+    this.dependOnOthers = [...related.values()].some((each) => needsCatalog(each) || callsFunctions(each.table));
+  }
+
+  open(id: TableId, schemaName: string): CatalogTable {
+    const key = `${id} ${schemaName}`;
+    let opened = this.#opened.get(key);
+    if (opened === undefined) {
+      const known = this.related.get(id)!;
+      opened = { ...known, schemaName };
+      this.#opened.set(key, opened);
+      // Keys to the table itself lead to the very same.
+      if (known.schemaName === undefined) this.related.set(id, opened);
+    }
+    return opened;
   }
 }
 
