@@ -150,7 +150,7 @@ export class SqlSession {
       portals: () => this.#block.portals,
       indexBuilds: () => engine.indexBuilds,
       sessions: engine.sessions,
-      sizes: new RelationSizes(engine, this.#block, this.#interrupts),
+      sizes: new RelationSizes(engine, this.#block, this.#interrupts, () => this.#runner.execution(undefined)),
       schemaNames: (implied) => this.#block.path[implied ? 'searched' : 'named'].map(({ name }) => name),
     };
     const context = {
