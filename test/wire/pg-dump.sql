@@ -32,6 +32,8 @@ create table shop.orders (
 create table shop.lines (order_id int references shop.orders(id), no smallint, price numeric, primary key (order_id, no));
 create table "Odd Name"."T""able" ("a b" int primary key, c double precision default 'NaN', d interval default '1 day 02:00:00', e bytea default '\xdead', f uuid, g int4range, h inet, i time(3));
 create table public.bare (v text, w real, x "char");
+create sequence shop.invoice_numbers start 100;
+create table shop.invoices (id text default ('INV-' || nextval('shop.invoice_numbers')) primary key, n numeric default nextval('shop.invoice_numbers'), tags text[] default array[]::text[]);
 create domain shop.label as text collate "C";
 create table shop.named (a text collate "C" primary key, b varchar(9) collate "POSIX" check (b collate "C" <> 'x'), c shop.label, d shop.label collate "default", e name collate "default");
 create index named_b on shop.named (b collate "C", lower(b), (a || b) collate "default");

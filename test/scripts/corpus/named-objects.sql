@@ -53,3 +53,14 @@ prepare p3 as select string_agg(distinct a, $1 order by concat_ws('-', $1, a)) f
 prepare p4 as select string_agg(distinct concat_ws('-', $1, a), $1) from h;
 prepare p5 as select string_agg(a, $1 order by a || $1) from h;
 execute p5('-');
+create schema app;
+create sequence app.inv;
+create table app.a (id text default ('I' || nextval('app.inv'::regclass)), b numeric default nextval('app.inv'::regclass), c text default nextval('app.inv'::regclass)::text, d int default nextval('app.inv'::regclass) + currval('app.inv'::regclass), e bigint);
+insert into app.a default values returning *;
+alter table app.a add column f varchar default 'x' || nextval('app.inv'::regclass);
+alter table app.a alter d set default nextval('app.nope'::regclass) * 2;
+alter table app.a alter d set default nextval('app.inv'::regclass) * 2;
+alter sequence app.inv rename to inv2;
+insert into app.a default values returning id, b, c, d, e, f;
+select attname, pg_get_expr(adbin, adrelid) from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where adrelid = 'app.a'::regclass order by adnum;
+create view app.av as select nextval('app.inv2'::regclass) as n;

@@ -136,9 +136,10 @@ export function resolveArguments(
 export function resolveCall(
   binder: ExpressionBinder,
   name: string,
-  call: FuncCall,
+  written: FuncCall,
   qualified?: string,
 ): BoundExpression {
+  const call = withSequenceNumber(binder, name, written);
   const { location } = call;
   const names = stringsOf(call.funcname);
   const { args: given, shape } = resolveArguments(binder, call, qualified);
@@ -171,7 +172,7 @@ export function resolveCall(
   const coerced = coercedArguments(binder, found, args);
   noteObjects(binder, call, args, coerced);
   if (found.user !== undefined) {
-    binder.context.functions?.calls?.set(call, found.user.definition);
+    binder.context.functions?.calls?.set(written, found.user.definition);
     return callUser(binder, found, coerced, location);
   }
   if (found.returnsSet === true) return takeSet(binder, found, coerced, location);
@@ -229,6 +230,25 @@ function fieldNamed(
   const isRow = isRecord(baseOf(value.type));
   const hasField = isRow && typeInfo(baseOf(value.type)).fields?.some((field) => field.name === name) === true;
   return hasField ? bindField(value, name) : undefined;
+}
+
+/** As `withSequence`, where the literal is cast to `regclass`: nothing else of the catalog has to be known for it. */
+function withSequenceNumber(
+  { context: { sequenceNamed, objects } }: ExpressionBinder,
+  name: string,
+  call: FuncCall,
+): FuncCall {
+  if (objects === undefined || sequenceNamed === undefined || !SEQUENCE_CALLS.has(name)) return call;
+  const [node, ...rest] = call.args ?? [];
+  if (node === undefined || !('TypeCast' in node)) return call;
+  const { arg, typeName } = node.TypeCast;
+  const literal = arg !== undefined && 'A_Const' in arg ? arg.A_Const : undefined;
+  const text = literal?.sval?.sval;
+  if (text === undefined || /^\d+$/.test(text) || stringsOf(typeName?.names).at(-1) !== 'regclass') return call;
+  const oid = at(literal!.location, () => sequenceNamed(text));
+  objects.set(node.TypeCast, { type: 'regclass', oid });
+  const numbered = { ...node.TypeCast, arg: { A_Const: { ...literal, sval: { sval: String(oid) } } } };
+  return { ...call, args: [{ TypeCast: numbered }, ...rest] };
 }
 
 /** In what a definition keeps the sequence is meant that a literal names, whatever it is called later. */
