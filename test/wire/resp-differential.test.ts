@@ -70,6 +70,15 @@ describe.skipIf(!isRedisInstalled)('beside a real Redis 7', () => {
       ['DEL', ...keys],
       ['EXISTS', ...keys],
       ['DBSIZE'],
+      ['MSETNX', ...values('d')],
+      ['MSETNX', ...values('e'), 'none', 'x'],
+      ['EXISTS', 'none', 'key:4999'],
+      ['MGET', ...keys],
+      ['DEL', ...keys],
+      ['SET', 'key:7', 'gone', 'PX', '1'],
+      ['EXISTS', 'none'],
+      ['MSETNX', ...values('f')],
+      ['TTL', 'key:7'],
     ];
     for (const step of steps) {
       if (step[0] === 'EXISTS') await new Promise((resolve) => setTimeout(resolve, 5));

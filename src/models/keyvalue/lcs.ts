@@ -32,15 +32,17 @@ export function longestCommonSubsequence(a: Bytes, b: Bytes): CommonSubsequence 
   }
   const lengths = new Uint32Array((a.length + 1) * width);
   for (let i = 1; i <= a.length; i++) {
+    const byte = a[i - 1];
     const row = i * width;
-    for (let j = 1; j <= b.length; j++) {
-      if (a[i - 1] === b[j - 1]) {
-        lengths[row + j] = lengths[row - width + j - 1]! + 1;
-      } else {
-        const above = lengths[row - width + j]!;
-        const left = lengths[row + j - 1]!;
-        lengths[row + j] = above > left ? above : left;
-      }
+    // Two of the three neighbours are known from the cell before.
+    let corner = 0;
+    let left = 0;
+    for (let j = 1; j < width; j++) {
+      const above = lengths[row - width + j]!;
+      if (byte === b[j - 1]) left = corner + 1;
+      else if (above > left) left = above;
+      lengths[row + j] = left;
+      corner = above;
     }
   }
   return walkBack(a, b, lengths);

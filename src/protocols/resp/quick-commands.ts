@@ -48,6 +48,7 @@ const DEL = 7;
 const EXISTS = 8;
 const MGET = 9;
 const MSET = 10;
+const MSETNX = 11;
 const NAMES = ['get', 'set', 'incr', 'decr', 'incrby', 'decrby', 'del', 'exists', 'mget', 'mset'];
 
 /** Commands looked at together: more lines than these a processor does not fetch at once. */
@@ -66,6 +67,7 @@ const LONG_KINDS: Readonly<Record<string, number>> = {
   touch: EXISTS,
   mget: MGET,
   mset: MSET,
+  msetnx: MSETNX,
 };
 
 /** Before the bytes of a string: type and flags, and then its expiry where the flag says so. */
@@ -142,7 +144,7 @@ export class QuickCommands {
     const kind = LONG_KINDS[entry.name];
     const count = batch.argumentCount(at);
     if (kind === undefined || count <= KEYS_MAX || batch.argumentBytes(at) > this.#valueBytesMax) return false;
-    if (kind === MSET && (count & 1) === 0) return false;
+    if (kind >= MSET && (count & 1) === 0) return false;
     const outputBefore = this.#writer.length;
     if (count > this.#keyHashes.length) this.#keyHashes = new Int32Array(count);
     holdView(batch.buffer);
@@ -507,7 +509,7 @@ export class QuickCommands {
 
   #several(kind: number, batch: RequestBatch, at: number, database: number): boolean {
     const first = batch.firstArgument[at]! + 1;
-    const step = kind === MSET ? 2 : 1;
+    const step = kind >= MSET ? 2 : 1;
     const last = batch.firstArgument[at + 1]!;
     const { buffer, starts, lengths } = batch;
     const hashes = this.#keyHashes;
@@ -517,7 +519,17 @@ export class QuickCommands {
       const start = starts[first + i * step]!;
       hashes[i] = arena.hash(database, buffer, start, start + lengths[first + i * step]!);
     }
-    if (kind === MSET) return this.#setAll(batch, first, keys, database);
+    if (kind === MSET) {
+      if (!this.#setAll(batch, first, keys, database)) return false;
+      this.#writer.ok();
+      return true;
+    }
+    if (kind === MSETNX) {
+      const isFree = this.#areAbsent(batch, first, keys, database);
+      if (isFree === undefined || (isFree && !this.#setAll(batch, first, keys, database))) return false;
+      this.#writer.integer(isFree ? 1 : 0);
+      return true;
+    }
     if (kind === MGET) this.#writer.array(keys);
     // A first look changes nothing: whatever a later key needs, the general way begins from the start.
     if (kind === DEL && !this.#mayDelete(batch, first, keys, database)) return false;
@@ -562,6 +574,19 @@ export class QuickCommands {
     return true;
   }
 
+  /** Whether none of the keys of pairs is there; undefined where that is not known at once. */
+  #areAbsent(batch: RequestBatch, first: number, keys: number, database: number): boolean | undefined {
+    const { buffer, starts, lengths } = batch;
+    const arena = this.#arena;
+    for (let i = 0; i < keys; i++) {
+      const key = first + 2 * i;
+      if (!this.#find(this.#keyHashes[i]!, buffer, starts[key]!, lengths[key]!, database)) return undefined;
+      if (arena.valueLength !== ABSENT) return this.#headerBytes(arena.valueLength) > 0 ? false : undefined;
+    }
+    return true;
+  }
+
+  /** Writes pairs, all of them or none. */
   #setAll(batch: RequestBatch, first: number, keys: number, database: number): boolean {
     const { buffer, starts, lengths } = batch;
     const hashes = this.#keyHashes;
@@ -582,7 +607,6 @@ export class QuickCommands {
       this.#entries.write(hashes[i]!, database, partition, buffer, start, length, HEADER_BYTES + valueLength);
       this.#writeString(buffer, starts[value]!, valueLength);
     }
-    this.#writer.ok();
     return true;
   }
 }
