@@ -34,8 +34,8 @@ const AMONG_OTHERS: Pace = { pieceBytes: 256 * 1024, turnBytes: 128 * 1024 };
 /** So long after a short answer others are expected to ask again. */
 const OTHERS_MS = 20;
 
-/** So many may stand in line, others hand theirs over at once: what stands in line is kept in memory. */
-const LINE_MAX = 8;
+/** While so much stands in line, what comes is handed over at once: what stands in line is kept in memory. */
+const LINE_BYTES_MAX = 32 * 1024 * 1024;
 /** What a call of the system costs besides copying, in bytes that could be copied instead. */
 const CALL_BYTES = 8 * 1024;
 
@@ -45,6 +45,8 @@ let shortlyAnswered: object | undefined;
 let othersUntilMs = 0;
 /** In line, for this turn or the next ones. */
 const line: PacedWrites[] = [];
+/** Bytes that those in line have. */
+let lineBytes = 0;
 /** Handed over in this turn. */
 let spentBytes = 0;
 let isTurnCounted = false;
@@ -69,7 +71,7 @@ function pace(): Pace {
 export function mayWriteNow(client: object, bytes: number): boolean {
   const { pieceBytes, turnBytes } = paceOf(client);
   const isTurnOver = line.length > 0 || spentBytes >= turnBytes;
-  if (line.length < LINE_MAX && (isTurnOver || bytes > pieceBytes)) return false;
+  if (lineBytes < LINE_BYTES_MAX && (isTurnOver || bytes > pieceBytes)) return false;
   countTurn();
   spentBytes += bytes + CALL_BYTES;
   return true;
@@ -97,6 +99,7 @@ export class PacedWrites {
   add(bytes: Bytes): void {
     this.#chunks.push(bytes);
     this.#bytes += bytes.length;
+    if (this.#isInLine) lineBytes += bytes.length;
   }
 
   /** The next piece: parts that follow each other. */
@@ -119,6 +122,7 @@ export class PacedWrites {
 
   /** All that wait, for somebody else to write. */
   takeAll(): Bytes[] {
+    if (this.#isInLine) lineBytes -= this.#bytes;
     this.#bytes = 0;
     return this.#chunks.splice(0);
   }
@@ -133,6 +137,7 @@ export class PacedWrites {
 
   #standInLine(): void {
     this.#isInLine = true;
+    lineBytes += this.#bytes;
     line.push(this);
   }
 
@@ -141,6 +146,7 @@ export class PacedWrites {
     while (line.length > 0 && spentBytes < paceOf(line[0]!.#client).turnBytes) {
       const first = line.shift()!;
       first.#isInLine = false;
+      lineBytes -= first.#bytes;
       if (first.#writePiece()) first.#standInLine();
     }
   }

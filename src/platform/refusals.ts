@@ -1,11 +1,14 @@
 /**
  * Of those who are refused one is let go each millisecond, the others stand in line: it is the end that whoever sends garbage in a
  * loop waits for, and what comes faster only takes processor time from everybody else. They know by then why they are refused.
- * The line is short; who finds it full is let go at once.
+ *
+ * Of a long line more go at a time, so that each waits for a fraction of a second, but never so many that it makes a long turn.
  */
 
-const LINE_MAX = 64;
 const PERIOD_MS = 1;
+/** In each period this part of the line goes. */
+const PART = 1 / 64;
+const AT_A_TIME_MAX = 16;
 
 /** Those who wait to be let go. */
 const line: (() => void)[] = [];
@@ -14,7 +17,6 @@ let isPacing = false;
 
 /** @returns whether that is now; otherwise `letGo` is called when it is. */
 export function mayGoNow(letGo: () => void): boolean {
-  if (line.length >= LINE_MAX) return true;
   if (isPacing) {
     line.push(letGo);
     return false;
@@ -25,9 +27,8 @@ export function mayGoNow(letGo: () => void): boolean {
 }
 
 function next(): void {
-  const letGo = line.shift();
-  isPacing = letGo !== undefined;
-  if (letGo === undefined) return;
+  isPacing = line.length > 0;
+  if (!isPacing) return;
   setTimeout(next, PERIOD_MS);
-  letGo();
+  for (const letGo of line.splice(0, Math.min(Math.ceil(line.length * PART), AT_A_TIME_MAX))) letGo();
 }
