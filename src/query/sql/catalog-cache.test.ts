@@ -86,6 +86,18 @@ test('what another session changes of a table is seen by the next statement', as
   await expect(session.execute('select * from w')).rejects.toThrow('does not exist');
 });
 
+test('what others change while a query of the catalog runs takes nothing from it', async () => {
+  await session.execute('create table t (id int primary key)');
+  const text = "select relname from pg_class join pg_attribute on attrelid = oid where relname = 't'";
+  let ended = false;
+  const changing = (async () => {
+    for (let i = 0; !ended; i++) await other.execute(i % 2 === 0 ? 'create table u (id int)' : 'drop table u');
+  })();
+  for (let i = 0; i < 100; i++) expect(await lastRows(session, text)).toEqual([['t']]);
+  ended = true;
+  await changing;
+});
+
 test('a change that is rolled back leaves the table as it was', async () => {
   await session.execute('create table t (id int primary key, v int default 7)');
   await other.execute('begin; alter table t alter column v set default 8; alter table t add column x int');

@@ -195,13 +195,14 @@ export class SqlEngine {
     return this.#objectsGeneration === this.catalog.generation ? this.#objects : undefined;
   }
 
-  /** Undefined when `objects` are there. */
-  loadObjects(): Promise<void> | undefined {
-    return this.objects === undefined ? this.#loadObjects() : undefined;
+  loadObjects(): Awaitable<CatalogObjects> {
+    return this.objects ?? this.#loadObjects();
   }
 
-  async #loadObjects(): Promise<void> {
-    while (this.objects === undefined) {
+  async #loadObjects(): Promise<CatalogObjects> {
+    for (;;) {
+      const { objects } = this;
+      if (objects !== undefined) return objects;
       const { generation } = this.catalog;
       const reader = this.store.begin({ readOnly: true, label: 'catalog' });
       try {

@@ -149,8 +149,14 @@ export class StatementRunner {
 
   /** The plan of a statement, if there is one that is still good. */
   knownPlan(statement: ParsedStatement, types: readonly (SqlType | undefined)[]): Plan | undefined {
+    return this.#cachedPlan(statement, types);
+  }
+
+  #cachedPlan(statement: ParsedStatement, types: readonly (SqlType | undefined)[] | undefined): Plan | undefined {
     if (this.#block.seesOtherSchema) return undefined;
-    return this.#engine.cachedPlan(statement, this.#session.parameters.planKey, types);
+    const plan = this.#engine.cachedPlan(statement, this.#session.parameters.planKey, types);
+    if (plan !== undefined) this.#block.holdObjects();
+    return plan;
   }
 
   /**
@@ -531,11 +537,9 @@ export class StatementRunner {
 
   /** @throws PlanningFailed, SqlError */
   #planned(statement: ParsedStatement, types: readonly (SqlType | undefined)[] | undefined): Awaitable<Plan> {
-    const engine = this.#engine;
-    const { planKey } = this.#session.parameters;
-    const cached = this.#block.seesOtherSchema ? undefined : engine.cachedPlan(statement, planKey, types);
+    const cached = this.#cachedPlan(statement, types);
     if (cached !== undefined) return cached;
-    return whenReady(engine.catalog.refresh(), () => this.#planAnew(statement, types));
+    return whenReady(this.#engine.catalog.refresh(), () => this.#planAnew(statement, types));
   }
 
   #planAnew(statement: ParsedStatement, types: readonly (SqlType | undefined)[] | undefined): Awaitable<Plan> {

@@ -104,6 +104,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
   readonly notifications: SessionNotifications;
   /** What executions of this transaction hold. */
   readonly #workspaces = new Set<Workspace>();
+  /** As of the last `loadObjects`: what others commit meanwhile takes nothing from a statement that has begun. */
   #ownObjects: CatalogObjects | undefined;
   /** The schemas as this transaction sees them, where they are not the newest; undefined until `loadSchemas`. */
   #ownSchemas: Schemas | undefined;
@@ -435,7 +436,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
 
   /** What the catalog holds as this transaction sees it, by the names of its path; undefined until `loadObjects`. */
   get objects(): CatalogObjects | undefined {
-    const objects = this.seesOtherSchema ? this.#ownObjects : this.#engine.objects;
+    const objects = (this.seesOtherSchema ? undefined : this.#engine.objects) ?? this.#ownObjects;
     if (objects === undefined) return undefined;
     if (this.#objectsSeen?.isOf(objects, this.path) !== true) this.#objectsSeen = objects.seenFrom(this.path);
     return this.#objectsSeen;
@@ -443,10 +444,19 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
 
   /** Loads `objects` where they are not the newest. */
   loadObjects(): Promise<void> | undefined {
-    if (!this.seesOtherSchema) return this.#engine.loadObjects();
-    return loadObjects(this.transaction!, this.#engine).then((objects) => {
+    const loaded = this.seesOtherSchema ? loadObjects(this.transaction!, this.#engine) : this.#engine.loadObjects();
+    if (!isPromise(loaded)) {
+      this.#ownObjects = loaded;
+      return undefined;
+    }
+    return loaded.then((objects) => {
       this.#ownObjects = objects;
     });
+  }
+
+  /** For a plan that was made when they were loaded: keeps `objects` as they are now. */
+  holdObjects(): void {
+    this.#ownObjects = this.#engine.objects ?? this.#ownObjects;
   }
 
   /** SET CONSTRAINTS. @param names Undefined for all. What becomes immediate is checked now. */
@@ -585,6 +595,7 @@ export class TransactionBlock implements Pick<TransactionAccess, 'current' | 'cu
     this.deferred.clear();
     this.#changes.length = 0;
     this.#ownObjects = undefined;
+    this.#objectsSeen = undefined;
     this.#ownSchemas = undefined;
     this.#ownFunctions = undefined;
     this.#heldTables = undefined;
