@@ -14,7 +14,7 @@ import { ExpressionBinder } from './expression-binder.ts';
 import { type CallsOfDefinitions, definitionContext } from './query-context.ts';
 
 /** As the column holds it: what that takes is not printed. */
-function stored(given: BoundExpression, coerced: BoundExpression): BoundExpression {
+export function stored(given: BoundExpression, coerced: BoundExpression): BoundExpression {
   if (coerced.kind === 'applyModifier') return { ...coerced, arg: stored(given, coerced.arg) };
   return coerced.kind === 'cast' && coerced.arg === given ? { ...coerced, unspoken: true } : coerced;
 }

@@ -6,6 +6,7 @@
 import type { Node } from '@pgsql/types';
 import type { DomainCheck, DomainType } from '../../../models/relational/type-definition.ts';
 import { type BoundExpression, columnAt } from '../binder/bound.ts';
+import { stored } from '../binder/column-values.ts';
 import { type Clause, DEFAULT_EXPRESSION, ExpressionBinder } from '../binder/expression-binder.ts';
 import { type BindContext, type CallsOfDefinitions, definitionContext } from '../binder/query-context.ts';
 import { Frame, Scope } from '../binder/scope.ts';
@@ -47,7 +48,7 @@ export function boundDefault(
   if (value === undefined) return undefined;
   const binder = new ExpressionBinder(definitionContext(value.zone, within), undefined);
   const bound = binder.bind(value.tree as unknown as Node, DEFAULT_EXPRESSION);
-  return binder.coerce(bound, base, modifier, 'assignment');
+  return stored(bound, binder.coerce(bound, base, modifier, 'assignment'));
 }
 
 /** For the type's definition in memory: binds its checks when the first value asks for them. */

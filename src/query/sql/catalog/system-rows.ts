@@ -38,7 +38,7 @@ import { keyTypeOf, OPERATOR_CLASS_ROWS, operatorClassOid } from './operator-cla
 import { pagesOf, rowBytes, STATISTICS_ROWS } from './statistics-rows.ts';
 import { SYSTEM_RELATIONS } from './system-columns.ts';
 import type { SystemRow, SystemRows } from './system-row.ts';
-import { alignmentOf, classOidOf, enumRows, rangeRows, storageOf, typeRows } from './type-rows.ts';
+import { alignmentOf, classOidOf, enumRows, isByValue, rangeRows, storageOf, typeRows } from './type-rows.ts';
 
 const HEAP = 2;
 /** The role that stands for the owner of the database. */
@@ -217,8 +217,8 @@ function* attributeRows(objects: CatalogObjects, _: EvaluationContext, wanted: W
       attnum: number,
       attcacheoff: -1,
       atttypmod: modifier,
-      attbyval: info.size > 0 && info.size <= 8,
-      attalign: alignmentOf(info.size),
+      attbyval: isByValue(type),
+      attalign: alignmentOf(type),
       attstorage: storageOf(type),
       attcompression: '',
       attidentity: '',

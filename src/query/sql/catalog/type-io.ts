@@ -85,9 +85,25 @@ const ROWS: readonly Row[] = [
   ['anycompatiblerange_', 'modifier', 5094, 5095, 0, 0],
 ];
 
+/** By types: functions that read and print modifiers. */
+const MODIFIERS: Readonly<Record<string, readonly [input: number, output: number]>> = {
+  varbit: [2902, 2921],
+  interval: [2903, 2904],
+  timestamp: [2905, 2906],
+  timestamptz: [2907, 2908],
+  time: [2909, 2910],
+  timetz: [2911, 2912],
+  bpchar: [2913, 2914],
+  varchar: [2915, 2916],
+  numeric: [2917, 2918],
+  bit: [2919, 2920],
+};
+const SUBSCRIPTS = { array_subscript_handler: 6179, raw_array_subscript_handler: 6180, jsonb_subscript_handler: 6098 };
+
 /** Those of a domain print as the type below it does. */
 const DOMAIN: Row = ['domain_', 'modifier', 2597, 0, 2598, 0];
 const CSTRING = 2275;
+const CSTRING_ARRAY = 1263;
 const INTERNAL = 2281;
 const BYTEA = 17;
 const [OID, INT4] = [26, 23];
@@ -124,7 +140,21 @@ export function typeFunctions(info: TypeInfo): SystemRow {
     typoutput: output,
     typreceive: isDomain ? DOMAIN[4] : receive,
     typsend: send,
+    // A domain has the modifier that it was made with.
+    ...(isDomain ? {} : modifierFunctions(info)),
+    typsubscript: isDomain ? 0 : subscriptFunction(info),
   };
+}
+
+function modifierFunctions({ type, element, kind }: TypeInfo): SystemRow {
+  const functions = MODIFIERS[kind === 'b' ? (element ?? type) : ''];
+  return functions === undefined ? {} : { typmodin: functions[0], typmodout: functions[1] };
+}
+
+function subscriptFunction({ type, element, kind }: TypeInfo): number {
+  if (type === 'jsonb') return SUBSCRIPTS.jsonb_subscript_handler;
+  if (type === 'name') return SUBSCRIPTS.raw_array_subscript_handler;
+  return element === undefined || kind === 'r' || kind === 'm' ? 0 : SUBSCRIPTS.array_subscript_handler;
 }
 
 /** Types that a stem means which is no type's name. */
@@ -158,6 +188,11 @@ export function* typeFunctionRows(shared: SystemRow): Iterable<SystemRow> {
     if (receive !== 0) yield row(receive, `${stem}recv`, [INTERNAL, ...EXTRA[taken]], type);
     if (send !== 0) yield row(send, `${stem}send`, [type], BYTEA);
   }
+  for (const [type, [input, output]] of Object.entries(MODIFIERS)) {
+    yield row(input, `${type}typmodin`, [CSTRING_ARRAY], INT4);
+    yield row(output, `${type}typmodout`, [INT4], CSTRING);
+  }
+  for (const [name, oid] of Object.entries(SUBSCRIPTS)) yield row(oid, name, [INTERNAL], INTERNAL);
 }
 
 let named: ReadonlyMap<string, SystemRow> | undefined;

@@ -49,16 +49,46 @@ export function* typeRows(objects: CatalogObjects): Iterable<SystemRow> {
   }
 }
 
-/** `typalign` of a type of so many bytes; -1 for one whose values differ. */
-export function alignmentOf(size: number): string {
+/** Types that are not aligned as their sizes say. */
+const ALIGNED: Readonly<Record<string, string>> = {
+  name: 'c',
+  uuid: 'c',
+  cstring: 'c',
+  unknown: 'c',
+  macaddr: 'i',
+  macaddr8: 'i',
+  aclitem: 'i',
+  record: 'd',
+  anyarray: 'd',
+  anycompatiblearray: 'd',
+  anyrange: 'd',
+  anycompatiblerange: 'd',
+  anymultirange: 'd',
+  anycompatiblemultirange: 'd',
+  txid_snapshot: 'd',
+  pg_snapshot: 'd',
+};
+
+/** `typalign`. What holds values of others is aligned as those are, and never less than an integer. */
+export function alignmentOf(type: SqlType): string {
+  const { size, element, kind } = typeInfo(baseOf(type));
+  const own = ALIGNED[baseOf(type)];
+  if (own !== undefined) return own;
   if (size === 1) return 'c';
   if (size === 2) return 's';
-  return size >= 8 ? 'd' : 'i';
+  if (size >= 0) return size >= 8 ? 'd' : 'i';
+  return kind === 'c' || (element !== undefined && alignmentOf(element) === 'd') ? 'd' : 'i';
+}
+
+/** Whether a value is passed as it is, and not by where it lies. */
+export function isByValue(type: SqlType): boolean {
+  const base = baseOf(type);
+  return base !== 'macaddr8' && [1, 2, 4, 8].includes(typeInfo(base).size);
 }
 
 /** How long values of a type are stored unless a column says otherwise: what is mostly small stays with its row. */
 export function storageOf(type: SqlType): string {
-  if (typeInfo(type).size >= 0) return 'p';
+  if (typeInfo(type).size !== -1 || type === 'int2vector' || type === 'oidvector') return 'p';
   return ['numeric', 'inet', 'cidr'].includes(baseOf(type)) ? 'm' : 'x';
 }
 
@@ -69,21 +99,27 @@ function typeRow(info: TypeInfo, namespace: number): SystemRow {
     typnamespace: namespace,
     typowner: OWNER,
     typlen: info.size,
-    typbyval: info.size > 0 && info.size <= 8,
+    typbyval: isByValue(info.type),
     typtype: info.kind,
     typcategory: info.category,
     typispreferred: info.preferred,
     typisdefined: true,
     typdelim: ',',
-    typelem: info.element === undefined || info.kind === 'r' || info.kind === 'm' ? 0 : typeInfo(info.element).oid,
+    typelem: elementOid(info),
     typarray: info.arrayOid ?? 0,
     ...typeFunctions(info),
-    typalign: alignmentOf(info.size),
+    typalign: alignmentOf(info.type),
     typstorage: storageOf(info.type),
     typbasetype: info.base === undefined ? 0 : typeInfo(info.base).oid,
     typtypmod: -1,
     typcollation: collationOid(collationOfType(info.type)),
   };
+}
+
+/** Of what has subscripts; a name has letters. */
+function elementOid({ type, kind, element }: TypeInfo): number {
+  if (type === 'name') return typeInfo('char').oid;
+  return element === undefined || kind === 'r' || kind === 'm' ? 0 : typeInfo(element).oid;
 }
 
 export function* enumRows({ types }: CatalogObjects): Iterable<SystemRow> {
