@@ -128,7 +128,11 @@ export class Dependents {
       found.push(whole({ kind: 'table', table: await readTableById(transaction, this.#session.engine.keyspace, id) }));
     }
     const others = found.map(({ object }) => object);
-    const naming = notAmong(uses.naming('regclass', table.id), [...others, { kind: 'table', table }]);
+    // What the table says of itself goes with it.
+    const ofOthers = uses
+      .naming('regclass', table.id)
+      .filter((each) => !('table' in each) || each.table.id !== table.id);
+    const naming = notAmong(ofOthers, others);
     return [...found, ...naming.map(whole)];
   }
 
