@@ -106,7 +106,6 @@ insert into t15 default values;
 create table t16 (a int) with (fillfactor = 70);
 create table t17 (a int) with (nope = 1);
 create table t17 (a int) with (fillfactor = 5);
--- awaits: TABLESPACE
 create table t17 (a int) tablespace nope;
 create table t17 (a int collate "C");
 create table t17 (a text collate "C", b text collate "nope");
@@ -314,7 +313,6 @@ alter table a owner to current_user;
 alter table a set (fillfactor = 80);
 alter table a reset (fillfactor);
 alter table a set (nope = 80);
--- awaits: ALTER TABLE … SET TABLE SPACE
 alter table a set tablespace nope;
 alter table a cluster on nope;
 -- awaits: ALTER TABLE … ENABLE ROW SECURITY
