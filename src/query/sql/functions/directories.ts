@@ -12,6 +12,7 @@ import { FunctionDirectory } from './definition.ts';
 import { ENUM_FUNCTIONS } from './enum-functions.ts';
 import { FORMATTING_FUNCTIONS } from './formatting-functions.ts';
 import { FURTHER_FUNCTIONS } from './further-functions.ts';
+import { HASH_FUNCTIONS } from './hash-functions.ts';
 import { JSON_FUNCTIONS, JSON_OPERATORS } from './json-functions.ts';
 import { JSON_PATH_FUNCTIONS, JSON_PATH_OPERATORS } from './json-path-functions.ts';
 import { JSON_RECORD_FUNCTIONS } from './json-records.ts';
@@ -66,6 +67,7 @@ export const FUNCTIONS = new FunctionDirectory([
   FORMATTING_FUNCTIONS,
   FURTHER_FUNCTIONS,
   SEND_FUNCTIONS,
+  HASH_FUNCTIONS,
   PATTERN_FUNCTIONS,
   MATH_FUNCTIONS,
   SESSION_FUNCTIONS,
