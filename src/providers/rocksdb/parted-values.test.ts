@@ -11,6 +11,7 @@ import { MemtableBatch } from '../../storage/memtable-batch.ts';
 import { DELETE, DELETE_RANGE, operationBytes, PUT, writeOperation } from '../../storage/operations.ts';
 import { type DatabaseContext, rocksDbBinding } from './binding.ts';
 import { aheadKey, encodeStub, PART_BYTES, PARTED_BYTES_MIN, partKey, STUBS_START, stubKey } from './parted-values.ts';
+import { PartedWrites } from './parted-writes.ts';
 import { RocksDbEngine } from './rocksdb-engine.ts';
 import { FORWARD } from './shared-iterator.ts';
 
@@ -202,6 +203,22 @@ test('what was written ahead of a batch that never came is given up with the nex
   await apply({ b: { put: long('other') } });
   expect([parts(), stubs(), countOf(Buffer.from([0, 3]))]).toEqual([10, 2, 0]);
   expect(equalBytes((await engine.get(utf8('b')))!, long('other'))).toBe(true);
+});
+
+test('what was written ahead of a batch whose write failed, and that came all the same, is kept', async () => {
+  const [came, lost] = [long('came'), long('lost')];
+  const writes = new PartedWrites(raw, database);
+  writes.begin();
+  const batch = raw.batch_init();
+  writes.put(batch, utf8('k'), came);
+  raw.batch_write(database, batch, { sync: false });
+  // Nobody was told of that one, and the next one is not written at all.
+  writes.put(raw.batch_init(), utf8('l'), lost);
+  expect(parts()).toBe(10);
+  writes.begin();
+  expect([parts(), stubs(), countOf(Buffer.from([0, 3]))]).toEqual([5, 1, 0]);
+  expect(equalBytes((await engine.get(utf8('k')))!, came)).toBe(true);
+  expect(await engine.get(utf8('l'))).toBeUndefined();
 });
 
 test('a long value that is replaced while it is being read is read as it was or as it is', async () => {

@@ -34,8 +34,8 @@ export class PartedWrites {
   /** Hashes of keys whose values are, or were, in parts: others need not be looked for. */
   readonly #hashes = new Set<number>();
   #nextId = 1n;
-  /** Written ahead of a batch that is not written yet. */
-  #ahead: bigint[] = [];
+  /** Something may be written ahead of a batch that is not written yet. */
+  #isAhead = false;
   /** Parts on their way, in memory that is used again. */
   readonly #parts: BatchContext;
 
@@ -47,9 +47,9 @@ export class PartedWrites {
       this.#hashes.add(hashKey(key, STUBS_START.length));
       this.#noteId(decodeStub(stub).id);
     }
-    for (const [key] of this.#rows(AHEAD_START, AHEAD_END)) {
-      this.#ahead.push(idWrittenAhead(key));
-      this.#noteId(idWrittenAhead(key));
+    for (const id of this.#idsAhead()) {
+      this.#isAhead = true;
+      this.#noteId(id);
     }
   }
 
@@ -57,22 +57,30 @@ export class PartedWrites {
     if (id >= this.#nextId) this.#nextId = id + 1n;
   }
 
-  /** Before a batch is filled: gives up what was written for one that never came. */
+  /**
+   * Before a batch is filled: gives up what was written for one that never came. The notes tell which that is: a batch whose write
+   * failed may be found in RocksDB's log when that is opened again, and its values are in use then.
+   */
   begin(): void {
+    if (!this.#isAhead) return;
     const batch = this.#parts;
-    for (const id of this.#ahead) {
+    for (const id of this.#idsAhead()) {
       this.#binding.batch_clear(batch);
       for (const [key] of this.#rows(partKey(id, 0), partKey(id + 1n, 0), false))
         this.#binding.batch_del(batch, key, undefined);
       this.#binding.batch_del(batch, aheadKey(id), undefined);
       this.#binding.batch_write(this.#database, batch, { sync: false });
     }
-    this.#ahead = [];
+    this.#isAhead = false;
+  }
+
+  #idsAhead(): readonly bigint[] {
+    return Array.from(this.#rows(AHEAD_START, AHEAD_END, false), ([key]) => idWrittenAhead(key));
   }
 
   /** The batch that `put`, `drop` and `dropRange` have added to is written. */
   end(): void {
-    this.#ahead = [];
+    this.#isAhead = false;
   }
 
   isLong(value: Bytes): boolean {
@@ -84,7 +92,7 @@ export class PartedWrites {
     this.drop(batch, key);
     const binding = this.#binding;
     const id = this.#nextId++;
-    this.#ahead.push(id);
+    this.#isAhead = true;
     const parts = this.#parts;
     binding.batch_clear(parts);
     binding.batch_put(parts, aheadKey(id), EMPTY_BYTES, undefined);

@@ -162,6 +162,17 @@ test('a run that is read takes in what changes in it, in any order', () => {
   }
 });
 
+test('a run that is read is dropped all the same where it would have to take in a long value', () => {
+  const cache = new RunCache(1_000_000);
+  cache.add(run(10, 20));
+  cache.add(run(30, 40));
+  for (const key of ['0015', '0035']) expect(cache.find(utf8(key), 1)).toBeDefined();
+  change(cache, '0015', '.'.repeat(300_000), 2);
+  change(cache, '0035', '.'.repeat(200_000), 2);
+  expect(cache.find(utf8('0010'), 2)).toBeUndefined();
+  expect(cache.find(utf8('0030'), 2)?.entries.count).toBe(10);
+});
+
 test('a run that reaches into another one is not kept', () => {
   const cache = new RunCache(1_000_000);
   cache.add(run(10, 20));

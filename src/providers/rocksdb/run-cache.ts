@@ -27,7 +27,7 @@ export interface Run {
 const RUN_BYTES = 256;
 /** Runs of more entries are not made of shorter ones: a change drops all of a run. */
 const JOINED_ENTRIES_MAX = 384;
-/** Changes of one batch that a run takes in, runs that do so, and bytes of each: it is copied, while all else waits. */
+/** Changes of one batch that a run takes in, runs that do so, and bytes of each, and of a value: all is copied, while all else waits. */
 const CHANGES_MAX = 64;
 const CHANGED_RUNS_MAX = 32;
 const CHANGED_BYTES_MAX = 256 * 1024;
@@ -120,7 +120,8 @@ export class RunCache {
 
   /**
    * Notes a changed key, `bytes[start, end)`, whose value goes on up to `valueEnd`; below 0 it was deleted. The run that it lies
-   * in is dropped, unless somebody has read it since it was changed last: then `settle` makes another one of it.
+   * in is dropped, unless somebody has read it since it was changed last: then `settle` makes another one of it, where that does
+   * not take long.
    */
   change(bytes: Bytes, start: number, end: number, valueEnd: number): void {
     const last = this.#runs.at(-1);
@@ -131,7 +132,8 @@ export class RunCache {
     if (run === undefined || compareSlice(bytes, start, end, run.end) >= 0) return;
     const changes = this.#changes.get(run) ?? [];
     const isWorthIt = changes.length > 0 || (run.used && this.#changes.size < CHANGED_RUNS_MAX);
-    if (!isWorthIt || changes.length === CHANGES_MAX || run.entries.bytes.length > CHANGED_BYTES_MAX) {
+    const isLong = run.entries.bytes.length > CHANGED_BYTES_MAX || valueEnd - end > CHANGED_BYTES_MAX;
+    if (!isWorthIt || isLong || changes.length === CHANGES_MAX) {
       this.#changes.delete(run);
       this.#remove(place);
       return;
