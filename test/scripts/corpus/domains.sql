@@ -112,16 +112,17 @@ alter type pair_of drop attribute i;
 alter type pair_of drop attribute r cascade;
 select conname from pg_constraint where conname = 'r_above';
 drop type pair_of cascade;
--- comments on checks
-comment on constraint positive_check on domain positive is 'above zero';
-comment on constraint nope on domain positive is 'x';
-comment on constraint positive_check on domain nope is 'x';
-comment on constraint positive_check on domain span is 'x';
-select conname, obj_description(oid, 'pg_constraint') from pg_constraint where contypid = 'positive'::regtype;
-alter domain positive add constraint other check (value <> 13);
-select conname, obj_description(oid, 'pg_constraint') from pg_constraint where contypid = 'positive'::regtype order by 1;
-comment on constraint positive_check on domain positive is null;
-select conname, obj_description(oid, 'pg_constraint') from pg_constraint where contypid = 'positive'::regtype order by 1;
+-- comments on checks, of a domain that nothing holds values of
+create domain noted as int check (value > 0);
+comment on constraint noted_check on domain noted is 'above zero';
+comment on constraint nope on domain noted is 'x';
+comment on constraint noted_check on domain nope is 'x';
+comment on constraint noted_check on domain span is 'x';
+select conname, obj_description(oid, 'pg_constraint') from pg_constraint where contypid = 'noted'::regtype;
+alter domain noted add constraint other check (value <> 13);
+select conname, obj_description(oid, 'pg_constraint') from pg_constraint where contypid = 'noted'::regtype order by 1;
+comment on constraint noted_check on domain noted is null;
+select conname, obj_description(oid, 'pg_constraint') from pg_constraint where contypid = 'noted'::regtype order by 1;
 -- mistakes in what a domain is defined by have no place
 create domain wrong as int check (value > missing);
 create domain wrong as int check (nosuch(value));

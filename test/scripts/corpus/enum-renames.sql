@@ -84,3 +84,14 @@ begin;
 -- differs: definitions may still say a name that another label had
 alter type mood add value 'glad';
 rollback;
+-- bodies that were read when their functions were made
+create type shade as enum ('dark', 'light');
+create function is_dark(s shade) returns boolean language sql immutable return s = 'dark';
+create function with_dark(s shade) returns setof shade language sql begin atomic select 1; select unnest(array[s, 'dark'::shade]); end;
+create function dark_or(s shade) returns shade language sql stable begin atomic select coalesce(s, x) from (select 'dark'::shade) q(x); end;
+alter type shade rename value 'dark' to 'dim';
+select is_dark('dim'), is_dark('light'), dark_or(null), dark_or('light');
+select * from with_dark('light');
+select is_dark('dark');
+create function is_not_dark(s shade) returns boolean language sql return s <> 'dark';
+create function is_not_dark(s shade) returns boolean language sql begin atomic select 1; select s <> 'dark'; end;

@@ -291,3 +291,12 @@ create or replace function guarded(a int) returns int language sql as 'select a'
 select prosecdef from pg_proc where proname = 'guarded';
 create procedure guarded_too() language sql security definer as '';
 select prosecdef from pg_proc where proname = 'guarded_too';
+-- times in a body that was read when its function was made, and in one that is a text
+set timezone = 'UTC';
+create function noon() returns timestamptz language sql return '2020-01-01 12:00'::timestamptz;
+create function noon_run() returns timestamptz language sql begin atomic select 1; select '2020-01-01 12:00'::timestamptz; end;
+create function noon_text() returns timestamptz language sql as 'select timestamptz ''2020-01-01 12:00''';
+create function read_time(t text) returns timestamptz language sql return t::timestamptz;
+set timezone = 'America/New_York';
+select noon(), noon_run(), noon_text(), read_time('2020-01-01 12:00');
+reset timezone;

@@ -24,7 +24,6 @@ import { at, notSupported, SqlError } from '../sql-error.ts';
 import { isBarrier } from '../storage-parameters.ts';
 import { castFor } from '../types/cast.ts';
 import { recordTypeOf } from '../types/record-types.ts';
-import { timeZone } from '../types/time-zone.ts';
 import { baseOf, commonType, isRecord, titleOf, typeInfo } from '../types/types.ts';
 import { bindField } from './bind-array.ts';
 import { bindUserSet } from './bind-function.ts';
@@ -57,7 +56,7 @@ import {
   stringsOf,
 } from './names.ts';
 import { numberedRows } from './numbered-rows.ts';
-import { nested, type Queries, type QueryContext } from './query-context.ts';
+import { nested, type Queries, type QueryContext, timeOfDefinition } from './query-context.ts';
 import { Frame, isLaterCte, Scope, type ScopeColumn, type ScopeItem, tableItem } from './scope.ts';
 
 const FUNCTION: Clause = { title: 'functions in FROM', aggregates: 'refused', sets: 'allowed' };
@@ -628,7 +627,7 @@ export function viewContext({ table, view }: CatalogTable, context: QueryContext
     ...context,
     parameters: [],
     takesParameters: false,
-    time: { ...context.time, zone: timeZone(query.zone) ?? context.time.zone, isStored: true },
+    time: timeOfDefinition(context.time, query.zone),
     queries: { findTable: () => undefined, reads: view!.reads, bind: context.queries.bind },
   };
 }

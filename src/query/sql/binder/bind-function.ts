@@ -25,7 +25,7 @@ import { at, notSupported, SqlError } from '../sql-error.ts';
 import { recordTypeOf } from '../types/record-types.ts';
 import { arrayOf, baseOf, elementOf, isRecord, type SqlType, titleOf, typeInfo } from '../types/types.ts';
 import { type BoundColumn, type BoundExpression, type BoundRows, columnAt, hasSubquery } from './bound.ts';
-import { type BindContext, definitionContext, nested, type QueryContext } from './query-context.ts';
+import { type BindContext, definitionContext, nested, type QueryContext, timeOfDefinition } from './query-context.ts';
 import { Frame, Scope, type ScopeColumn } from './scope.ts';
 import { isImmutable, isVolatile } from './volatility.ts';
 
@@ -200,9 +200,14 @@ function bodyOf(user: UserFunction, first: boolean): SelectStmt {
   };
 }
 
-function bodyContext(context: QueryContext): QueryContext {
+/** What its body is bound in: literals of `RETURN …` and of `BEGIN ATOMIC …` mean what they did when it was made. */
+export function readAsMade<C extends BindContext>(user: Pick<UserFunction, 'clause' | 'zone'>, context: C): C {
+  return user.clause === undefined ? context : { ...context, time: timeOfDefinition(context.time, user.zone) };
+}
+
+function bodyContext(user: UserFunction, context: QueryContext): QueryContext {
   return {
-    ...context,
+    ...readAsMade(user, context),
     parameters: [],
     takesParameters: false,
     queries: { findTable: context.functions!.findTable, bind: context.queries.bind },
@@ -263,7 +268,7 @@ export function asExpression(user: UserFunction, context: BindContext): ScalarFu
   const node = onlyExpression(user);
   if (node === undefined || user.result === 'void' || isRecord(resultOf(user))) return undefined;
   const args = inputs(user.parameters).map(({ type }, i) => columnAt(i, { type, modifier: -1 }));
-  const { queries: _, ...plain } = { ...context, parameters: [], takesParameters: false };
+  const { queries: _, ...plain } = { ...readAsMade(user, context), parameters: [], takesParameters: false };
   const binder = context.functions!.binder(plain, parameterScope(user, args));
   let bound: BoundExpression;
   try {
@@ -392,7 +397,7 @@ function bindBody(
   first: boolean,
 ): { readonly query: BoundRows; readonly frame: Frame } {
   const frame = new Frame(parameterScope(user, args));
-  const inner = bodyContext(context);
+  const inner = bodyContext(user, context);
   const bound = at(undefined, () => context.queries.bind(bodyOf(user, first), inner, frame));
   if (user.result === 'void' || bound.kind !== 'select') return { query: bound, frame };
   const values = coerceColumns(user, bound.columns, inner);

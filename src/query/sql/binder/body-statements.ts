@@ -11,7 +11,7 @@ import { makeRecord } from '../functions/records.ts';
 import { at, SqlError } from '../sql-error.ts';
 import { isRecord, type SqlType, type SqlValue, titleOf } from '../types/types.ts';
 import { isRun } from './bind-body.ts';
-import { checkQuery, coerceColumns, resultOf } from './bind-function.ts';
+import { checkQuery, coerceColumns, readAsMade, resultOf } from './bind-function.ts';
 import { bindStatement } from './bind-statement.ts';
 import { selectFrom } from './bind-subquery.ts';
 import { type BoundColumn, type BoundQuery, type BoundRows, columnAt } from './bound.ts';
@@ -41,7 +41,7 @@ export function bindBodyStatement(
 ): BodyStatement {
   const given = inputs(user.parameters);
   const within: BindContext = {
-    ...context,
+    ...readAsMade(user, context),
     parameters: given.map(({ type }) => type),
     takesParameters: true,
     named: { function: user.name, parameters: given },
@@ -106,7 +106,9 @@ function noResult(result: SqlType): SqlError {
 }
 
 /** Binds all of it once; nothing where types are not known yet. @throws SqlError of whatever is wrong in it, placed in the body's text. */
-export function checkBody(user: UserFunction, context: QueryContext, findTable: FindTable): void {
+export function checkBody(made: UserFunction, context: QueryContext, findTable: FindTable): void {
+  // Its literals are read for the first time.
+  const { clause: _clause, ...user } = made;
   if (user.parameters.some(({ type }) => isPolymorphic(type))) return;
   if (!isRun(user)) {
     checkQuery(user, context);

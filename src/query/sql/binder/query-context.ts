@@ -106,6 +106,11 @@ export interface CallsOfDefinitions {
   readonly progress?: BindProgress | undefined;
 }
 
+/** What literals of a definition are read by: the time zone that it was made in, and names that labels of enums had then. */
+export function timeOfDefinition(time: TimeContext, zone: string): TimeContext {
+  return { ...time, zone: timeZone(zone) ?? time.zone, isStored: true };
+}
+
 /** What expressions in definitions are bound in: no parameters, and the time zone that they were written in. */
 export function definitionContext(zone: string, within: CallsOfDefinitions = {}): BindContext {
   return {
