@@ -142,6 +142,19 @@ test('a template made before its table changed is planned again', async () => {
   await expect(session.execute('select * from t where id = 5')).rejects.toMatchObject({ condition: 'undefined_table' });
 });
 
+test('a change of the schema knows all types before it reads what tables are defined as, right after the engine was opened', async () => {
+  const session = sql.session();
+  await session.execute("create type mood as enum ('sad', 'ok'); create table moods (m mood default 'ok')");
+  await session.execute('create table u (id int)');
+  session.close();
+  const again = new SqlEngine({ store: sql.fixture.store, platform });
+  const reopened = new SqlSession(again, { user: 'orbit', database: 'actors', processId: 100 });
+  await reopened.execute('drop table u');
+  expect(again.types.ready()).toBeUndefined();
+  reopened.close();
+  again.close();
+});
+
 test('types and functions are there after the engine was opened again, and rows keep renamed labels', async () => {
   const session = sql.session();
   await session.execute("create type mood as enum ('sad', 'ok')");

@@ -501,6 +501,7 @@ export class SchemaChanges {
     this.#block.schemaChanged = true;
     await this.#engine.catalog.refresh(); // Nobody else changes it from here on.
     await this.#engine.sequences.ready();
+    await this.#engine.types.ready(); // Definitions of tables have values of them.
     await (isFirst ? this.#block.keepSchema() : this.#block.loadSchemas());
     return transaction;
   }

@@ -494,11 +494,9 @@ export class TypeStatements {
     this.replace(transaction, { ...found, checks });
   }
 
-  async begin(title: string): Promise<Transaction> {
+  begin(title: string): Promise<Transaction> {
     this.#session.block.refuseReadOnly(title);
-    const transaction = await this.#schema.begin();
-    await this.#session.engine.types.ready();
-    return transaction;
+    return this.#schema.begin();
   }
 
   #target(names: readonly string[]): Target {
