@@ -100,8 +100,10 @@ export class Dependents {
           array: users.arrays.map((each) => ({ ...whole(each), because: `${title}[]` })),
         };
       }
-      case 'index':
-        return { itself: await this.#ofIndex(transaction, object.table, object.index) };
+      case 'index': {
+        const keys = await this.#ofIndex(transaction, object.table, object.index);
+        return { itself: [...keys, ...uses.naming('regclass', object.index.id).map(whole)] };
+      }
       case 'sequence':
         return { itself: uses.naming('regclass', object.sequence.id).map(whole) };
       case 'function': {
@@ -128,12 +130,20 @@ export class Dependents {
       found.push(whole({ kind: 'table', table: await readTableById(transaction, this.#session.engine.keyspace, id) }));
     }
     const others = found.map(({ object }) => object);
-    // What the table says of itself goes with it.
-    const ofOthers = uses
-      .naming('regclass', table.id)
-      .filter((each) => !('table' in each) || each.table.id !== table.id);
-    const naming = notAmong(ofOthers, others);
-    return [...found, ...naming.map(whole)];
+    // What the table says of itself, and of its indexes, goes with it.
+    const ofOthers = (id: number): readonly Doomed[] =>
+      notAmong(
+        uses.naming('regclass', id).filter((each) => !('table' in each) || each.table.id !== table.id),
+        others,
+      );
+    found.push(...ofOthers(table.id).map(whole));
+    for (const { id, name } of table.indexes ?? []) {
+      const named = ofOthers(id);
+      if (named.length === 0) continue;
+      const because = `index ${await this.#lookup.title(transaction, name, table.schema)}`;
+      found.push(...named.map((each) => ({ ...whole(each), because })));
+    }
+    return found;
   }
 
   async #ofIndex(transaction: Transaction, table: Table, index: Index): Promise<readonly Dependent[]> {
