@@ -69,8 +69,10 @@ export class RespConnection implements ExecutingClient, ReplyingClient, SocketHa
   readonly #context: ExecutionContext;
   readonly #seat: Seat<unknown>;
   readonly #socket: Socket;
-  /** These three, and a transaction, once there is something to read or to tell: many clients never say a word. */
-  /** Received and not parsed yet. */
+  /**
+   * These three, and a transaction, once there is something to read or to tell: many clients never say a word. First what was
+   * received and is not parsed yet.
+   */
   #input!: InputBuffer;
   #stretch: Stretch | undefined;
   #output!: ReplyOutput;

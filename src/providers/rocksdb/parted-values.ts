@@ -98,8 +98,8 @@ export function partsOf({ length }: Parted): number {
 export type ReadRows = (user: object, target: Bytes, count: number) => { readonly rows: readonly Bytes[] };
 
 /**
- * The value of a key whose value looks like a stub, of the state that `read` reads, or more than its first `bytesMax` bytes. The
- * event loop has its turns in between.
+ * What a key holds whose value looks like a stub, in the state that `read` reads: the value that lies in parts, or of a longer one
+ * the parts with its first `bytesMax` bytes; or `value`, where it only looks so. The event loop has its turns in between.
  */
 export async function wholeValue(
   read: ReadRows,

@@ -27,7 +27,7 @@ export interface Run {
 const RUN_BYTES = 256;
 /** Runs of more entries are not made of shorter ones: a change drops all of a run. */
 const JOINED_ENTRIES_MAX = 384;
-/** Changes of one batch that a run takes in, runs that do so, and bytes of each, and of a value: all is copied, while all else waits. */
+/** Changes of one batch that a run takes in, runs that do so, and bytes of each run and each value: they are copied at once. */
 const CHANGES_MAX = 64;
 const CHANGED_RUNS_MAX = 32;
 const CHANGED_BYTES_MAX = 256 * 1024;
