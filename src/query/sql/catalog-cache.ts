@@ -74,7 +74,10 @@ export interface CatalogTable {
   readonly schemaName: string | undefined;
   /** Of a view that is computed each time. */
   readonly view: OpenView | undefined;
-  /** Of a relation of the system catalog: its rows, computed; a last value stands where a hidden id would. Not all that `wanted` does not admit are left out. */
+  /**
+   * Of a relation of the system catalog: its rows, computed; a last value stands where a hidden id would. Rows that `wanted`
+   * does not admit may be among them.
+   */
   readonly system: ((context: EvaluationContext, wanted: Wanted) => Iterable<ColumnValue[]>) | undefined;
   /** Of a sequence, which queries read as a relation of one row: `system` gives it. */
   readonly isSequence: true | undefined;

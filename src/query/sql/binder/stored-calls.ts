@@ -1,7 +1,7 @@
 /**
  * Calls of functions that users defined, and objects of the catalog, in what definitions keep: defaults, checks, generated
- * columns, indexes, queries of views. A definition holds the id of the function that each call was found to mean when it was made, so that neither another
- * name nor another search path changes what it says, and so that a function is kept as long as something calls it.
+ * columns, indexes, queries of views. A definition holds the number of what each call, or text, was found to mean when it was
+ * made: neither another name nor another search path changes what it says, and what it names is kept as long as it does.
  */
 
 import type { TypeCast } from '@pgsql/types';

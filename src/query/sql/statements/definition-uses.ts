@@ -1,8 +1,8 @@
 /**
  * Who has values of a type, calls a function, or names an object by a text (`'t'::regclass`).
  *
- * Definitions say what they use, and nobody keeps lists of the other direction. They are made of all that a transaction sees, once for
- * however much a statement drops.
+ * Definitions say what they use, and nobody keeps lists of the other direction: those are made of all that a transaction sees,
+ * once for however much a statement drops.
  */
 
 import type { UserFunction } from '../../../models/relational/function-definition.ts';
