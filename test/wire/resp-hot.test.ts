@@ -217,6 +217,45 @@ describe('hot entries', () => {
     }
   }
 
+  it('are all counted where many are deleted and the first made room for the last', async () => {
+    const read = new Set<string>();
+    let again = 0;
+    const server = await start({
+      writeBehind: false,
+      hotBytesMax: 64 << 10,
+      wrapStore: (store) =>
+        new Proxy(store, {
+          get(target, name) {
+            const value: unknown = Reflect.get(target, name, target);
+            if (typeof value !== 'function') return value;
+            if (name !== 'get') return value.bind(target);
+            return (...args: Parameters<Store['get']>) => {
+              const key = Buffer.from(args[0]).toString('latin1');
+              const found = target.get(...args);
+              if (!read.has(key)) {
+                read.add(key);
+                return found;
+              }
+              again++;
+              // At the second look one of them would have to be waited for.
+              return again !== 5 ? found : Promise.resolve(found);
+            };
+          },
+        }),
+    });
+    const client = await RawClient.connect(server.port);
+    closers.push(() => client.close());
+    const names = Array.from({ length: 400 }, (_, i) => `many${i}`);
+    for (const name of names) client.send(request('SET', name, name.repeat(60)));
+    for (const _ of names) expect(await client.reply()).toBe('+OK\r\n');
+    read.clear();
+    again = 0;
+    client.send(Buffer.concat([request('DEL', ...names, 'none'), request('EXISTS', ...names)]));
+    expect(await client.reply()).toBe(':400\r\n');
+    expect(again).toBeGreaterThan(4);
+    expect(await client.reply()).toBe(':0\r\n');
+  });
+
   it(`say what the store says when it answers late, as from a disk (seed ${SEED})`, async () => {
     const random = randomFrom(SEED + 1);
     let late = 0;

@@ -98,6 +98,8 @@ export class QuickCommands {
   readonly #hashes = new Int32Array(RUN_COMMANDS_MAX);
   readonly #references = new Int32Array(RUN_COMMANDS_MAX);
   #keyHashes = new Int32Array(KEYS_MAX);
+  /** Of keys to be deleted: 1 for those that are there. */
+  #found = new Uint8Array(KEYS_MAX);
   #mayFetch = false;
   #runsUntilTimed = 0;
   /** What touching loaded, so that no compiler leaves it out. */
@@ -146,7 +148,7 @@ export class QuickCommands {
     if (kind === undefined || count <= KEYS_MAX || batch.argumentBytes(at) > this.#valueBytesMax) return false;
     if (kind >= MSET && (count & 1) === 0) return false;
     const outputBefore = this.#writer.length;
-    if (count > this.#keyHashes.length) this.#keyHashes = new Int32Array(count);
+    if (count > this.#keyHashes.length) this.#makeRoomFor(count);
     holdView(batch.buffer);
     try {
       if (this.#tryExecute(kind, batch, at, database, 0)) return true;
@@ -154,8 +156,13 @@ export class QuickCommands {
       return false;
     } finally {
       dropView();
-      if (this.#keyHashes.length > KEPT_KEYS_MAX) this.#keyHashes = new Int32Array(KEYS_MAX);
+      if (this.#keyHashes.length > KEPT_KEYS_MAX) this.#makeRoomFor(KEYS_MAX);
     }
+  }
+
+  #makeRoomFor(keys: number): void {
+    this.#keyHashes = new Int32Array(keys);
+    this.#found = new Uint8Array(keys);
   }
 
   /** As `#runFrom`; the commands of a run share its time evenly. */
@@ -530,9 +537,8 @@ export class QuickCommands {
       this.#writer.integer(isFree ? 1 : 0);
       return true;
     }
+    if (kind === DEL) return this.#deleteAll(batch, first, keys, database);
     if (kind === MGET) this.#writer.array(keys);
-    // A first look changes nothing: whatever a later key needs, the general way begins from the start.
-    if (kind === DEL && !this.#mayDelete(batch, first, keys, database)) return false;
     let count = 0;
     let misses = 0;
     for (let i = 0; i < keys; i++) {
@@ -550,17 +556,38 @@ export class QuickCommands {
       }
       if (kind === EXISTS && this.#headerBytes(arena.valueLength) === 0) return false;
       count++;
-      if (kind === DEL) this.#entries.write(hashes[i]!, database, arena.partition, buffer, start, length, ABSENT);
     }
     if (kind !== MGET) this.#writer.integer(count);
-    if (kind !== DEL) {
-      const { lookups } = this.#server.counters;
-      lookups.misses += misses;
-      lookups.hits += keys - misses;
-    }
+    const { lookups } = this.#server.counters;
+    lookups.misses += misses;
+    lookups.hits += keys - misses;
     return true;
   }
 
+  /** A first look changes nothing: whatever a later key needs, the general way begins from the start. */
+  #deleteAll(batch: RequestBatch, first: number, keys: number, database: number): boolean {
+    if (!this.#mayDelete(batch, first, keys, database)) return false;
+    const { buffer, starts, lengths } = batch;
+    const arena = this.#arena;
+    let count = 0;
+    for (let i = 0; i < keys; i++) {
+      const hash = this.#keyHashes[i]!;
+      const start = starts[first + i]!;
+      const length = lengths[first + i]!;
+      // What has made room for others since, and would have to be waited for, was not deleted since: it is as it was found.
+      const isHere = this.#find(hash, buffer, start, length, database);
+      if (isHere ? arena.valueLength === ABSENT : this.#found[i] === 0) continue;
+      const partition = isHere
+        ? arena.partition
+        : this.#partitions.partitionOf(database, buffer, start, start + length);
+      this.#entries.write(hash, database, partition, buffer, start, length, ABSENT);
+      count++;
+    }
+    this.#writer.integer(count);
+    return true;
+  }
+
+  /** Whether all keys can be deleted at once. Notes which of them are there. */
   #mayDelete(batch: RequestBatch, first: number, keys: number, database: number): boolean {
     const { buffer, starts, lengths } = batch;
     const arena = this.#arena;
@@ -570,6 +597,7 @@ export class QuickCommands {
       if (!this.#entries.mayWrite(database, buffer, start, length)) return false;
       if (!this.#find(this.#keyHashes[i]!, buffer, start, length, database)) return false;
       if (arena.valueLength !== ABSENT && this.#headerBytes(arena.valueLength) === 0) return false;
+      this.#found[i] = arena.valueLength === ABSENT ? 0 : 1;
     }
     return true;
   }
